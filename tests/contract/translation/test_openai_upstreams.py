@@ -79,6 +79,14 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
             openai_model("responses", "responses/gpt-5", mock_process.url),
             openai_model("native", "gpt-5", mock_process.url, use_chat_completions_api=False),
             openai_model("aloud", "gpt-4o", mock_process.url, merge_reasoning_content_in_choices=True),
+            {
+                "model_name": "texts",
+                "litellm_params": {
+                    "model": "text-completion-openai/davinci-002",
+                    "api_base": f"{mock_process.url}/v1",
+                    "api_key": "sk-canary-7Qx2Lm9Zt4Wc8Rv1",
+                },
+            },
             claude_model("claude-aloud", mock_process.url, merge_reasoning_content_in_choices=True),
         ],
         "router_settings": {"num_retries": 0},
@@ -362,3 +370,20 @@ def test_thoughts_of_another_form_are_told_so_too(gateway: Gateway, mock: Mock) 
     *chunks, done = events(gateway.chat({"model": "claude-aloud", "messages": TURNS, "stream": True}).text)
     assert (done, joined(chunks)["content"]) == ("[DONE]", f"<think>{mine}</think>{text}")
     assert gateway.chat({"model": "claude-aloud", "messages": TURNS}).json()["choices"][0]["message"]["content"] == text
+
+
+def test_old_completions_are_asked_by_chat(gateway: Gateway, mock: Mock, claude: anthropic.Anthropic) -> None:
+    body = {"model": "texts", "messages": TURNS, "max_tokens": 9}
+    whole = gateway.chat(body).json()
+    asked = mock.last()
+    assert (asked["path"], asked["json"]["prompt"]) == ("/v1/completions", "Which town?")
+    *chunks, usage, done = events(
+        gateway.chat({**body, "stream": True, "stream_options": {"include_usage": True}}).text
+    )
+    assert (whole["object"], whole["model"], done) == ("chat.completion", "texts", "[DONE]")
+    assert joined(chunks)["content"] == whole["choices"][0]["message"]["content"] != ""
+    assert usage["usage"] == whole["usage"]
+    said = claude.messages.create(model="texts", max_tokens=9, messages=[{"role": "user", "content": "Which town?"}])
+    assert [block.to_dict()["text"] for block in said.content] == [whole["choices"][0]["message"]["content"]]
+    old = gateway.post("/v1/completions", {"model": "texts", "prompt": "Which town?", "max_tokens": 9}).json()
+    assert (old["object"], old["choices"][0]["text"]) == ("text_completion", whole["choices"][0]["message"]["content"])

@@ -264,7 +264,7 @@ class Compiler:
         translates = "chat" in upstream.paths or upstream.protocol is not None
         protocol = None if canned else upstream.protocol
         direct: Mapping[str, str] = {"chat": PATHS["chat"]} if canned and translates else upstream.paths
-        asks_usage = protocol is None and "stream_options" not in shaping.drop | shaping.refuse
+        asks_usage = "stream_options" not in shaping.drop | shaping.refuse
         for operation, suffix in direct.items():
             if operation in MEDIA:
                 yield Way(
@@ -300,7 +300,7 @@ class Compiler:
                 )
                 teller = Teller(self._frames, dialect, protocol, self._streams)
                 passage = Translation(pair, place, teller, prefixes)
-                yield Way(operation, pair.suffix, shaping, passage, asks_usage)
+                yield Way(operation, pair.suffix, shaping, passage, asks_usage and protocol is None)
 
     def _media(self, entry: ModelEntry, upstream: Upstream, place: Place, operation: str, *, canned: bool) -> Media:
         """Return the way of pictures, sound and ranks."""

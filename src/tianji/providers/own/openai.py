@@ -24,6 +24,7 @@ KEYS = ("OPENAI_API_KEY",)
 BASES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 ORGANIZATIONS = ("OPENAI_ORGANIZATION", "OPENAI_ORG_ID")
 NAMES = ("openai", "text-completion-openai")
+TEXTS = "tianji.protocol.vendors.old_completions"
 CHAT_ONLY = "chat_completions/"  # how a model's name begins whose Responses API is not to be used
 OFFERED = {operation: path for operation, path in PATHS.items() if operation not in ("rerank", "ocr")}
 
@@ -58,11 +59,10 @@ def build(deployment: Deployment) -> Upstream:
     organization = _organization(deployment)
     if organization:
         headers.append(("openai-organization", organization))
-    offered = {"completions": PATHS["completions"]}
-    if deployment.provider == "openai":
-        offered = dict(OFFERED)
-        if at_home and not writes_texts(deployment):
-            del offered["completions"]
+    talks = deployment.provider == "openai"
+    offered = dict(OFFERED) if talks else {"completions": PATHS["completions"]}
+    if talks and at_home and not writes_texts(deployment):
+        del offered["completions"]
     upstream = Upstream(
         provider=deployment.provider,
         model=model,
@@ -74,6 +74,7 @@ def build(deployment: Deployment) -> Upstream:
         plain_shaping=plain_shaping(deployment),
         key_missing=None if key or not at_home else "set OPENAI_API_KEY, or api_key in the deployment's params",
         secrets=(key,) if key else (),
+        protocol=None if talks else TEXTS,
         own_forms=responses_forms(deployment) if _has_responses(deployment, at_home=at_home) else {},
     )
     return only_responses(upstream, responses_forms(deployment)) if only else upstream
