@@ -10,7 +10,6 @@ class AuthenticationFailed(TianjiError):
 
     status = 401
     type: ClassVar[str] = "auth_error"
-    param = "None"  # the literal text is what clients of this field have always got
 
 
 class PermissionDenied(TianjiError):
@@ -18,7 +17,6 @@ class PermissionDenied(TianjiError):
 
     status = 403
     type: ClassVar[str] = "auth_error"
-    param = "None"
 
 
 class KeyExpired(AuthenticationFailed):

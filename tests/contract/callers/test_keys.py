@@ -96,7 +96,7 @@ def test_refusals_have_the_types_that_clients_know(gateway: Gateway) -> None:
         return answer.status_code, answer.json()["error"]
 
     status, error = refused(key)
-    assert (status, error["type"], error["param"], error["code"]) == (401, "auth_error", "None", "401")
+    assert (status, error["type"], error["param"], error["code"]) == (401, "auth_error", None, "401")
     assert error["message"].startswith("Authentication Error, ")
     status, error = refused("sk-nobody-has-this-one")
     assert (status, error["type"], error["param"]) == (401, "token_not_found_in_db", "key")

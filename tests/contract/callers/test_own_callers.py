@@ -132,7 +132,7 @@ def test_who_is_let_in_is_who_the_code_says_and_pays_for_it(gateway: Gateway) ->
 def test_what_the_code_raises_is_what_the_client_gets(gateway: Gateway) -> None:
     unknown = error_of(call(gateway, "nobody"), 401)
     assert unknown == {
-        "message": "Authentication Error, I do not know you", "type": "auth_error", "param": "None", "code": "401",
+        "message": "Authentication Error, I do not know you", "type": "auth_error", "param": None, "code": "401",
     }  # fmt: skip
     answer = call(gateway, "teapot")
     assert error_of(answer, 418) == {"message": "short and stout", "type": "pot", "param": "spout", "code": "418"}

@@ -176,7 +176,7 @@ def test_a_refused_key_never_waits_for_the_body(edge):
     assert json.loads(answer.body)["error"] == {
         "message": "send a key",
         "type": "auth_error",
-        "param": "None",
+        "param": None,
         "code": "401",
     }
     assert edge.state()["handled"].count("/locked") == before
