@@ -66,8 +66,10 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     tags: frozenset[int] = frozenset()  # of everything that this was made of, see tianji.auth.tags
     labels: tuple[str, ...] = ()  # tags of the key and of its team, which all its requests have
     owner: Literal["", "key", "team"] = ""  # whose own callbacks are told of its requests
+    demands: tuple[str, ...] = ()  # members that its requests have to have, as the key says
+    account: bool = False  # its key is of a service, and no person's
     noted: bool = False  # its entries in the ledger say more than a key's usually do
-    plain: bool = False  # nothing above has a word on models or routing: the request path looks no further
+    plain: bool = False  # nothing above has a word on models, members or routing: the request path looks no further
     limited: bool = False  # somebody of `scopes` has a limit
     terms: dict[Any, Any] = msgspec.field(default_factory=dict)  # on which he is let in, by Group: see _core.terms
 
@@ -76,11 +78,15 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("an identity needs the name of its key, and an owner needs an id")
         steers = bool(self.aliases or self.rules or self.router_settings)
         narrows = any("allowed_model_region" in metadata for metadata in (self.metadata, self.team_metadata))
-        labels = tuple(tag for metadata in (self.metadata, self.team_metadata) for tag in _labels(metadata.get("tags")))
+        labels = tuple(tag for metadata in (self.metadata, self.team_metadata) for tag in _texts(metadata.get("tags")))
         msgspec.structs.force_setattr(self, "labels", labels)
         msgspec.structs.force_setattr(self, "owner", _owner(self.metadata, self.team_metadata))
+        demands = tuple(_texts(self.metadata.get("enforced_params")))
+        account = "service_account_id" in self.metadata
+        msgspec.structs.force_setattr(self, "demands", demands)
+        msgspec.structs.force_setattr(self, "account", account)
         msgspec.structs.force_setattr(self, "noted", bool(labels or self.owner))
-        msgspec.structs.force_setattr(self, "plain", not (steers or narrows))
+        msgspec.structs.force_setattr(self, "plain", not (steers or narrows or demands or account))
         msgspec.structs.force_setattr(self, "limited", any(scope.limits.limits for scope in self.scopes))
 
     def target(self, model: str) -> str:
@@ -112,8 +118,8 @@ def _owner(metadata: Mapping[str, Any], team_metadata: Mapping[str, Any]) -> Lit
     return "team" if team_metadata.get("logging") or named else ""
 
 
-def _labels(tags: object) -> Iterator[str]:
-    return (tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else iter(())
+def _texts(written: object) -> Iterator[str]:
+    return (text for text in written if isinstance(text, str)) if isinstance(written, list) else iter(())
 
 
 OF_MASTER: Final = "litellm_proxy_master_key"  # stands in logs and limits where the digest of a key would

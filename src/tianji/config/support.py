@@ -358,6 +358,10 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "default_vertex_config": Support("exact", "for what is passed through"),
         "general_settings.completion_model": EXACT,
         "general_settings.enforced_params": EXACT,
+        "general_settings.service_account_settings": Support(
+            "exact", "keys with a service_account_id in their metadata"
+        ),
+        "litellm_settings.extra_spend_tag_headers": EXACT,
         "general_settings.enforce_user_param": Support(
             "partial", "of requests to models, with 400; metadata.user_id will do, too"
         ),

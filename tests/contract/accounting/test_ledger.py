@@ -47,7 +47,7 @@ def config(mock: Mock, **general: object) -> dict[str, Any]:
         ],
         "router_settings": {"num_retries": 0, "fallbacks": [{"first": ["other"]}]},
         "general_settings": general,
-    } | {"litellm_settings": {}}
+    } | {"litellm_settings": {"extra_spend_tag_headers": ["x-project"]}}
 
 
 def books(folder: Path) -> Path:
@@ -211,9 +211,15 @@ def test_what_no_upstream_is_asked_for(gateway: Gateway) -> None:
 
 def test_tags_and_sessions(gateway: Gateway) -> None:
     body = {"model": "canned", "messages": [], "metadata": {"tags": ["b"], "session_id": "s"}}
-    gateway.chat(body, x_litellm_call_id="tagged", x_litellm_tags="a", x_litellm_end_user_id="customer")
+    gateway.chat(
+        body, x_litellm_call_id="tagged", x_litellm_tags="a", x_project="moon", x_litellm_end_user_id="customer"
+    )
     (row,) = rows(gateway, "tagged", 1)
-    assert (json.loads(row["tags"]), row["session_id"], row["end_user"]) == (["b", "a"], "s", "customer")
+    assert (json.loads(row["tags"]), row["session_id"], row["end_user"]) == (
+        ["b", "a", "x-project: moon"],
+        "s",
+        "customer",
+    )
 
 
 def test_no_name_that_a_client_chooses_stops_it(gateway: Gateway, mock: Mock) -> None:

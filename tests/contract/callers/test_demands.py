@@ -14,6 +14,7 @@ SETTINGS = {
     "reject_clientside_metadata_tags": True,
     "global_max_parallel_requests": 3,
     "search_tools": [],
+    "service_account_settings": {"enforced_params": ["metadata.job"]},
 }
 
 
@@ -72,6 +73,23 @@ def test_tags_of_keys_count_and_other_metadata_passes(gateway: Gateway) -> None:
     key = gateway.post("/key/generate", {"metadata": {"tags": ["mine"]}}).json()["key"]
     answer = ask(gateway, more={"authorization": f"Bearer {key}"}, user="ann", metadata={"note": "x"})
     assert answer.status_code == 200, answer.text
+
+
+def test_keys_and_service_accounts_have_demands_of_their_own(gateway: Gateway) -> None:
+    def refused(key: dict[str, Any], path: str = "/key/generate", **members: Any) -> str | None:
+        made = gateway.post(path, key).json()["key"]
+        answer = ask(gateway, more={"authorization": f"Bearer {made}"}, user="ann", **members)
+        assert answer.status_code in (200, 400), answer.text
+        return str(answer.json()["error"]["param"]) if answer.status_code == 400 else None
+
+    account = {"metadata": {"service_account_id": "nightly"}}
+    assert refused(account) == "metadata.job"
+    assert refused(account, metadata={"job": "j"}) is None
+    assert gateway.post("/team/new", {"team_id": "night"}).status_code == 200
+    assert refused({"team_id": "night"}, "/key/service-account/generate") == "metadata.job"
+    assert refused({"enforced_params": ["seed"]}) == "seed"
+    assert refused({"enforced_params": ["seed"]}, seed=1) is None
+    assert refused({}) is None
 
 
 def test_no_more_than_so_many_at_a_time_whoever_asks_whichever_worker(gateway: Gateway, mock: Mock) -> None:

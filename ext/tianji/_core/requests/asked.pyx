@@ -294,6 +294,8 @@ cdef class Asked(Requester):
         if not self.plain:
             self.routed = identity.target(self.model)
             identity.require(self.routed)
+            if (identity.demands or identity.account) and self.exchange.path:
+                self.pipeline.courses.enforce_for(identity, self.table, self.spans)
         if self.table.autos:
             router = self.table.autos.get(self.routed)
             if router is not None:

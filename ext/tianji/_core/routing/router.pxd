@@ -88,4 +88,5 @@ cdef class Table:
     cdef readonly bint heeds_filter   # an answer that a content filter cut may lead to a fallback
     cdef readonly long long window    # tokens that fit into the smallest context that is checked; 0: none is
     cdef readonly tuple enforced      # members that every request must have, dotted where they lie in another
+    cdef readonly tuple enforced_of_accounts  # and those of service accounts beside them
     cdef readonly double total_timeout   # seconds of a whole request with all its attempts; 0: none

@@ -102,6 +102,7 @@ cdef class Table:
         bint trusts_clients, object forwarding not None, long long max_answer, object router not None,
         bint steers_all, bint scoped, bint affine, bint recovers, bint meters, bint heeds_filter,
         long long window, double total_timeout, tuple enforced not None,
+        tuple enforced_of_accounts not None,
     ):
         self.groups = groups
         self.autos = autos
@@ -125,3 +126,4 @@ cdef class Table:
         self.window = window
         self.total_timeout = total_timeout
         self.enforced = enforced
+        self.enforced_of_accounts = enforced_of_accounts

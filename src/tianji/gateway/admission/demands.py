@@ -1,6 +1,7 @@
 """What the operator demands of every request, and what he forbids (`general_settings`).
 
-`enforced_params`, `enforce_user_param` and `reject_clientside_metadata_tags`.
+`enforced_params`, also of service accounts alone and of single keys, `enforce_user_param` and
+`reject_clientside_metadata_tags`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,12 @@ _PLACES: Final = ("metadata", "litellm_metadata")
 def demanded(general: GeneralSettings) -> tuple[str, ...]:
     """Return the members that every request has to have, for `enforce`."""
     return (*general.enforced_params, *((USER,) if general.enforce_user_param else ()))
+
+
+def demanded_of_accounts(general: GeneralSettings) -> tuple[str, ...]:
+    """Return the members that requests of service accounts have to have beside those."""
+    written = general.service_account_settings.get("enforced_params")
+    return tuple(name for name in written if isinstance(name, str)) if isinstance(written, list | tuple) else ()
 
 
 def enforce(members: Iterable[str], body: ObjectSpans) -> None:

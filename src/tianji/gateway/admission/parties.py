@@ -69,6 +69,9 @@ class Parties:
             for row in general.user_header_mappings
             if str(row.get("litellm_user_role")).lower() in ("customer", "end_user")
         ]
+        self._tag_headers = tuple(
+            (name, name.lower().encode()) for name in config.litellm_settings.extra_spend_tag_headers
+        )
         self._lets_tags = not general.reject_clientside_metadata_tags
         self.headers = tuple(
             name.lower().encode() for name in (*mapped, general.user_header_name) if isinstance(name, str)
@@ -102,6 +105,9 @@ class Parties:
             for name in TAG_HEADERS:
                 value = asked.steer.fields.get(name, b"").decode("latin-1")
                 found.extend(tag.strip() for tag in value.split(",") if tag.strip())
+            for shown, name in self._tag_headers:
+                if said := asked.steer.fields.get(name, b"").decode("latin-1"):
+                    found.append(f"{shown}: {said}")
         identity = asked.exchange.identity
         if isinstance(identity, Identity):
             found.extend(identity.labels)

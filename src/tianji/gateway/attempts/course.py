@@ -19,6 +19,7 @@ from tianji._core.routing.needs import Needs
 from tianji._core.routing.router import Group, Table
 from tianji._core.upstreams.http1 import Timeouts
 from tianji.accounting.counter import Count
+from tianji.auth.identity import Identity
 from tianji.errors import Header, NoDeployment, QueueTimeout, TianjiError, UpstreamTimeout
 from tianji.gateway.admission.caller import Refuses, request_of, scope_of, weights_for
 from tianji.gateway.admission.demands import enforce
@@ -263,6 +264,12 @@ class Courses:
     def enforce(self, members: tuple[str, ...], body: ObjectSpans) -> None:
         """Raise InvalidRequest for the first of `members` that the body lacks."""
         enforce(members, body)
+
+    def enforce_for(self, caller: Identity, table: Table, body: ObjectSpans) -> None:
+        """Raise InvalidRequest for the first member that the body lacks of those that this caller's must have."""
+        enforce(caller.demands, body)
+        if caller.account:
+            enforce(table.enforced_of_accounts, body)
 
     def remaining(self, group: Group, now: float) -> list[Header]:
         """Return what a group's deployments may do in a minute, and what is left of it."""

@@ -17,10 +17,10 @@ from tianji.accounting.prices.deployments import PriceBook
 from tianji.config.deployments import Accepts
 from tianji.config.inherit import drops_params
 from tianji.config.loader import Loaded
-from tianji.config.schema import Config, GeneralSettings, ModelEntry, ModelParams
+from tianji.config.schema import Config, ModelEntry, ModelParams
 from tianji.dialects.forbidden import NESTED_IN, REJECTED, TEST_FAULTS
 from tianji.errors import ConfigurationError, Header, UnknownModel
-from tianji.gateway.admission.demands import demanded
+from tianji.gateway.admission.demands import demanded, demanded_of_accounts
 from tianji.gateway.admission.forwarding import Forwarding
 from tianji.gateway.admission.steering import STEERING_MEMBERS
 from tianji.gateway.attempts.waiting_room import WaitingRoom
@@ -98,7 +98,7 @@ class Snapshot:
             forwarding=forwarding,
             max_answer=bytes_of(general.max_response_size_mb, MAX_ANSWER),
             router=router,
-            steers_all=forwarding.reads or reads_headers(general),
+            steers_all=forwarding.reads or reads_headers(config),
             scoped=is_scoped(config),
             affine=router.switches.affinity.on,
             recovers=config.router_settings.stream_recovery or config.router_settings.mid_stream_continuation,
@@ -107,6 +107,7 @@ class Snapshot:
             window=selections.window,
             total_timeout=config.router_settings.total_timeout or 0.0,
             enforced=demanded(general),
+            enforced_of_accounts=demanded_of_accounts(general),
         )
 
     def _surroundings(self, loaded: Loaded, dice: Dice, asks: Callable[[str], AsyncEmbed]) -> Surroundings:
@@ -273,9 +274,12 @@ def group_limits(limits: list[tuple[int, int]]) -> tuple[int, int] | None:
     return (sums[0], sums[1]) if any(sums) else None
 
 
-def reads_headers(general: GeneralSettings) -> bool:
+def reads_headers(config: Config) -> bool:
     """Whether headers of the client mean something that only the configuration knows."""
-    return bool(general.user_header_name or general.user_header_mappings)
+    general = config.general_settings
+    return bool(
+        general.user_header_name or general.user_header_mappings or config.litellm_settings.extra_spend_tag_headers
+    )
 
 
 def is_scoped(config: Config) -> bool:

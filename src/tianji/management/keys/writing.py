@@ -4,6 +4,7 @@ A key is shown once, when it is made; what is kept is its SHA-256. Management na
 """
 
 import hashlib
+import uuid
 from datetime import datetime
 from typing import Any, Final
 
@@ -85,6 +86,10 @@ async def service(call: Call) -> Row:
     body = call.body(KeyFields)
     if not isinstance(body.team_id, str):
         raise Unacceptable("team_id is required: a service account belongs to a team", param="team_id")
+    metadata = body.metadata if isinstance(body.metadata, dict) else {}
+    if metadata.get("service_account_id") is None:  # what tells later that nobody is behind it
+        name = body.key_alias if isinstance(body.key_alias, str) else str(uuid.uuid4())
+        body = msgspec.structs.replace(body, metadata={**metadata, "service_account_id": name})
     return await make(call, body, personal=None)
 
 

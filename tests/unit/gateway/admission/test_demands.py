@@ -5,7 +5,13 @@ import pytest
 from tianji._core.bodies.spans import scan
 from tianji.config.schema import GeneralSettings
 from tianji.errors import InvalidRequest
-from tianji.gateway.admission.demands import demanded, enforce, refuse_tags
+from tianji.gateway.admission.demands import demanded, demanded_of_accounts, enforce, refuse_tags
+
+
+def test_what_is_demanded_of_accounts_is_what_the_settings_say():
+    assert demanded_of_accounts(GeneralSettings()) == ()
+    assert demanded_of_accounts(GeneralSettings(service_account_settings={"enforced_params": ["user"]})) == ("user",)
+    assert demanded_of_accounts(GeneralSettings(service_account_settings={"enforced_params": "user"})) == ()
 
 
 def test_what_is_demanded_is_what_the_settings_say():
