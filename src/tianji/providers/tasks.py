@@ -1,21 +1,24 @@
 """Upstreams whose answers are tasks: a request of a client is answered when its task is done.
 
 `protocol.media.tasks` says what a task wants. A look that fails is made again, since the task goes on; what a task has
-left at the vendor is removed when the client has its answer, or has gone.
+left at the vendor is removed when the client has its answer, or has gone. That it lies there is noted before anything
+else is asked, so that somebody else removes it should this process end first.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tianji._core.upstreams.http1 import Timeouts
 from tianji._core.upstreams.spool import Extent
 from tianji.egress.inside import Asked, Inside, Reply
 from tianji.errors import StreamFailed, TianjiError, UpstreamConnectFailed, UpstreamProtocolError
+from tianji.ids import CallIds
 from tianji.lazy import load
 from tianji.protocol.chat.seam import Target
 from tianji.providers.upstream import MEDIA, Operation, Upstream
@@ -37,6 +40,7 @@ REMOVALS: Final = (
 )  # seconds before each try: what is at work cannot be removed
 PIECE: Final = 128 * 1024  # bytes that are sent together
 MOST: Final = 64 << 20  # bytes of an answer
+_new_name: Final = CallIds().new
 _TIMEOUTS: Final = Timeouts(connect=10.0, between_chunks=90.0)
 _GONE: Final = frozenset({404, 410})
 _REFUSED: Final = frozenset({401, 403, 405})  # what no further try would change
@@ -49,9 +53,26 @@ def inside(upstream: Upstream, tasks: frozenset[Operation], base: str, headers: 
     return replace(
         upstream,
         media={**upstream.media, **dict.fromkeys(tasks, FORMS)},
-        answers=Inside(_Doing(target, base, headers).answer),
+        answers=Tasks(target, base, headers),
         answered=frozenset(tasks),
     )
+
+
+class Notes(Protocol):
+    """What remembers that something is to be removed, should this process end first. Neither method raises."""
+
+    async def note(self, name: str, call: str) -> None:
+        """Remember a call, by this name."""
+
+    async def forget(self, name: str) -> None:
+        """Forget what has this name: it was removed, or nobody can."""
+
+
+class _Lying(Struct):
+    """What lies at the vendor. note: by which name that is remembered; None: it is not."""
+
+    left: Any
+    note: str | None = None
 
 
 class _Course:
@@ -62,15 +83,18 @@ class _Course:
     """
 
     def __init__(self) -> None:
-        self.left: list[Any] = []
+        self.left: list[_Lying] = []
         self.making = False
         self.gone = False
 
 
-class _Doing:
-    """One deployment."""
+class Tasks(Inside):
+    """Answers the requests of one deployment. notes: whoever remembers what it leaves; None: nobody does."""
+
+    notes: Notes | None = None
 
     def __init__(self, target: Target, base: str, headers: Mapping[str, str]) -> None:
+        super().__init__(self.answer)
         self._target = target
         self._base = base
         self._headers = headers
@@ -121,7 +145,7 @@ class _Doing:
             except StopIteration as end:
                 return 200, msgspec.json.encode(end.value)
             if isinstance(wanted, load(FORMS).Left):
-                course.left.append(wanted)
+                await self._note(course, wanted)
                 said = b""
                 continue
             if course.gone:
@@ -173,14 +197,34 @@ class _Doing:
         await asyncio.wait([doing])
         if not doing.cancelled():
             doing.exception()  # whoever waited was told it
-        calls = [one.call for one in reversed(course.left) if one.done or not done]
-        if not calls:
-            return
+        wanted = [one for one in reversed(course.left) if one.left.done or not done]
+        await asyncio.gather(*(self._forget(one) for one in course.left if one not in wanted))
+        await asyncio.gather(*(self._remove(one) for one in wanted))
+
+    async def _note(self, course: _Course, left: Any) -> None:
+        lying = _Lying(left)
+        course.left.append(lying)
+        if self.notes is not None:
+            lying.note = _new_name()
+            await self.notes.note(lying.note, load(FORMS).noted(left.call))
+
+    async def _remove(self, lying: _Lying) -> None:
+        await self._removed(lying.left.call)
+        await self._forget(lying)
+
+    async def _forget(self, lying: _Lying) -> None:
+        if self.notes is not None and lying.note is not None:
+            await self.notes.forget(lying.note)
+
+    async def remove(self, call: str) -> None:
+        """Do a call that was noted by a process that has ended."""
+        await self._removed(load(FORMS).read_note(call))
+
+    async def _removed(self, call: Any) -> None:
         async with load("tianji.egress.client").open_client(_TIMEOUTS) as client:
-            found = await asyncio.gather(*(self._why_kept(client, call) for call in calls))
-        for call, why in zip(calls, found, strict=True):
-            if why is not None:
-                LOG.warning("%s keeps %s, which is not wanted any more: %s", self._target.provider, call.where, why)
+            why = await self._why_kept(client, call)
+        if why is not None:
+            LOG.warning("%s keeps %s, which is not wanted any more: %s", self._target.provider, call.where, why)
 
     async def _why_kept(self, client: Any, call: Any) -> str | None:
         """Have something removed; return why it was not, None when it is gone."""

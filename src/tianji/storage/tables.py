@@ -461,6 +461,19 @@ OBJECTS: Final = sa.Table(
     sa.Index("ix_objects_owner", "owner", "kind", "created_at", "id"),
 )
 
+REMOVALS: Final = sa.Table(
+    "removals",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("deployment_id", sa.Text, nullable=False),  # at whose upstream something lies
+    sa.Column("call", sa.Text, nullable=False),  # JSON: the request that removes it
+    sa.Column("holder", sa.Text, nullable=False),  # the process that is to remove it
+    sa.Column("noted_at", Moment, nullable=False),
+    sa.Column("due_at", Moment, nullable=False),  # from then on anybody removes it
+    sa.Index("ix_removals_due_at", "due_at"),
+    sa.Index("ix_removals_holder", "holder"),
+)
+
 ALLOTMENTS: Final = sa.Table(
     "allotments",
     METADATA,

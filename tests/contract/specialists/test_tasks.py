@@ -1,16 +1,20 @@
 """Vendors who hear a recording as a task: it is uploaded, begun, looked at, fetched and removed."""
 
 import json
+import os
+import signal
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import openai
 import pytest
-from tests.contract.harness import Gateway, eventually
+from tests.contract.conftest import StartGateway
+from tests.contract.harness import PATIENCE, Gateway, eventually
 from tests.contract.specialists.test_pictures import fields
 from tests.fakes.vendors import Vendors, plain
 
@@ -340,3 +344,39 @@ def test_what_assemblyai_is_told(gateway: Gateway, vendors: Vendors) -> None:
     ready(vendors, EARS["assembly"])
     assert hear(gateway, "lenient", prompt="a visit", temperature="0.5").status_code == 200
     assert vendors.last("/v2/transcript").json == {**asked, "speech_models": ["universal-2"]}
+
+
+def test_what_a_worker_was_to_remove_that_has_ended_is_removed_by_another(
+    edge: str, vendors: Vendors, tmp_path: Path, start_gateway: StartGateway
+) -> None:
+    """Once killed while its task is at work, once sent away while it waits to try again; at last nothing is noted."""
+    vendors.reset()
+    ready(vendors, EARS["soniox"])
+    vendors.say(JOB, plain(SONIOX["queued"]))
+    params = {"model": "soniox/stt-async-v4", "api_base": vendors.url, "api_key": "sk-ear"}
+    config = {"model_list": [{"model_name": "soniox", "litellm_params": params}]}
+    gateway = start_gateway(config)
+    with leaving(gateway, "soniox"):
+        eventually(lambda: any(asked.path == JOB for asked in vendors.asked), "it is looked at")
+        kill_worker(gateway)
+        eventually(lambda: set(removed(vendors)) >= {JOB, FILE}, "it is removed by another worker", PATIENCE)
+    vendors.reset()
+    ready(vendors, EARS["soniox"])
+    vendors.say(f"DELETE {JOB}", *[plain(SONIOX["refused"], 409)] * 2, plain({}))
+    assert hear(gateway, "soniox").status_code == 200
+    eventually(lambda: removed(vendors).count(JOB) == 2, "it is refused twice")
+    gateway.stop()
+    start_gateway(config)
+    eventually(lambda: removed(vendors).count(JOB) == 3, "the next gateway tries again", PATIENCE / 2)
+    eventually(lambda: noted(tmp_path) == [], "nothing is noted any more")
+
+
+def kill_worker(gateway: Gateway) -> None:
+    (worker,) = gateway.workers()
+    os.kill(worker, signal.SIGKILL)
+    eventually(lambda: gateway.workers() not in ([], [worker]), "another worker", PATIENCE)
+
+
+def noted(folder: Path) -> list[Any]:
+    with closing(sqlite3.connect(folder / "tianji-data" / "tianji.db")) as connection:
+        return connection.execute("SELECT call FROM removals").fetchall()

@@ -11,6 +11,7 @@ from tianji.gateway.compiled.leftovers import Leftovers
 from tianji.gateway.compiled.shared import Shared
 from tianji.gateway.compiled.snapshot import Snapshot
 from tianji.gateway.upkeep.checkups import Checkups, Verdict, plan_of
+from tianji.gateway.upkeep.removals import Removals
 from tianji.lazy import load
 from tianji.limiting.sharing import LimitSharing
 from tianji.routing.sharing import Shared as SharedLimits
@@ -32,6 +33,7 @@ class Jobs:
         self.sharing = LimitSharing(shared.limits, shared.health.lead, time.monotonic, shared.counters)
         self._tasks: list[asyncio.Task[None]] = []
         self._leftovers = Leftovers()
+        self._removals = Removals(store, f"{shared.machine} {shared.begun}")
         self._began = False
 
     def begin(self, snapshot: Snapshot) -> None:
@@ -69,6 +71,8 @@ class Jobs:
             yield reading(self._shared.begun, self._store, snapshot.accounts).run()
         if snapshot.school.routers:
             yield load("tianji.gateway.upkeep.schooling").Schooling(snapshot.school.routers.values(), self._store).run()
+        if self._removals.adopt(snapshot):
+            yield self._removals.run()
         server = server_of(snapshot.config, snapshot.environ)
         if server is None:
             self.sharing.end()

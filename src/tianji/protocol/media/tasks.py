@@ -49,6 +49,13 @@ Task = Generator[Call | Left, bytes, Json]
 """Yields calls, is sent the bodies of their answers, and returns an answer in OpenAI's form. Says what it leaves."""
 
 
+class _Noted(Struct, omit_defaults=True):
+    where: str
+    method: str = ""
+    bare: bool = False
+    body: Json | None = None
+
+
 class _File(Struct):
     field: str
     name: str | None
@@ -103,6 +110,19 @@ def received(target: Target, said: bytes, contents: Iterable[Any] = ()) -> Asked
         for file in request.files
     )
     return Asked(request.operation, replace(target, model=request.model), request.members, files)
+
+
+def noted(call: Call) -> str:
+    """Write down a call that removes something, for `read_note`. It holds no credentials."""
+    if isinstance(call.body, tuple):
+        raise TypeError("what is sent in pieces removes nothing")
+    return msgspec.json.encode(_Noted(call.where, call.method, call.bare, call.body)).decode()
+
+
+def read_note(text: str) -> Call:
+    """Return the call that `noted` has written down."""
+    told = msgspec.json.decode(text, type=_Noted)
+    return Call(told.where, told.body, told.method, told.bare)
 
 
 def place_of(call: Call, base: str) -> str:
