@@ -250,8 +250,10 @@ class Gateway:
                     self._books.keeper(self.snapshot),
                     functools.partial(self._people.holder, self.authorize),
                     self._shared.counters,
+                    self._books.hushed_beside,
                 ),
                 lambda: self._guarding.lots,
+                self._office.folder,
             )
         )
         yield from model_routes.routes(self._endpoints, self._store, self._caches, most, guards, objects.given)

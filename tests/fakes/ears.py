@@ -34,7 +34,8 @@ class Ears(Listening):
                     ears._over.wait()
                 refuses = self.path.startswith("/half") and ears.tries.count(self.path) % 2
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                said = json.loads(body) if "json" in headers.get("content-type", "") else body.decode()
+                kind = headers.get("content-type", "")
+                said = json.loads(body) if "json" in kind and "ndjson" not in kind else body.decode()
                 status, answer = ears.judging(self.path, said) or (503 if refuses else ears.status, b"")
                 if status < 300:
                     ears.heard.append((self.path, headers, said))

@@ -14,7 +14,7 @@ from tianji.hooks.apart import apart
 from tianji.hooks.calling import place, spoken
 from tianji.hooks.code import Unusable
 from tianji.hooks.naming import own_callbacks
-from tianji.hooks.roles import LOG_HOOKS, callback, is_function, methods
+from tianji.hooks.roles import LOG_HOOKS, callback, is_bare, is_function, methods
 from tianji.hooks.telling import PATIENCE, Telling
 
 AT_ONCE: Final = 0.5  # seconds that an event waits where nothing is collected
@@ -77,7 +77,7 @@ def _sink(telling: Telling, name: str, target: Any, hears: frozenset[str]) -> Si
         hears=hears,
         batch=target.batch_size if collects else BATCH,
         interval=max(_SHORTEST, target.flush_interval) if collects else AT_ONCE,
-        bare=getattr(target, "turn_off_message_logging", False) or getattr(target, "message_logging", True) is False,
+        bare=is_bare(target),
         tell=tell,
     )
 

@@ -141,6 +141,14 @@ def audit_sink(name: str, config: Config, environ: Mapping[str, str]) -> Sink:
     return replace(sink, name=name)
 
 
+def lines_sink(name: str, config: Config, environ: Mapping[str, str]) -> Sink:
+    """Return a destination of lines of batches. Raises ConfigurationError."""
+    sink = _made(name, config, environ)
+    if sink.lined is None:
+        raise ConfigurationError(f"callback {name}: it takes no lines of batches; s3_v2, gcs_bucket and code do")
+    return replace(sink, name=name)
+
+
 def _made(
     name: str, config: Config, environ: Mapping[str, str], instead: Mapping[str, Any] = MappingProxyType({})
 ) -> Sink:

@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct
 
 from tianji.callbacks.audit import Audit
 from tianji.callbacks.event import LogEvent, Owner
+from tianji.callbacks.lines import Part
 from tianji.config.environment import is_true
 from tianji.errors import ConfigurationError
 from tianji.providers.logins.fetching import Fetch, fetcher
@@ -68,6 +69,7 @@ class Sink(Struct, frozen=True):
     tell: tells a batch by itself, where that is no request, and returns how many events were not taken; `write` makes
         none then
     audited: makes the requests of a batch of entries of the audit log; None where it takes none
+    lined: makes the requests of some lines of a batch of requests that is over; None where it takes none
     """
 
     name: str
@@ -90,6 +92,7 @@ class Sink(Struct, frozen=True):
     sifted: Callable[[Sequence[LogEvent], "Sift"], Iterable[Delivery]] | None = None
     tell: Callable[[Sequence[LogEvent]], Awaitable[int]] | None = None
     audited: Callable[[Sequence[Audit]], Iterable[Delivery]] | None = None
+    lined: Callable[[Part], Iterable[Delivery]] | None = None
 
     def wants(self, event: LogEvent) -> bool:
         """Whether it is to be told of an event. Of a trace it is told everything or nothing, whoever asks again."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tianji.app import collisions, read
 from tianji.callbacks.billing.export import exports_of
-from tianji.callbacks.hearers import hearers
+from tianji.callbacks.hearers import AUDITS, LINES, hearers
 from tianji.callbacks.settings import all_sinks
 from tianji.cli.configuration import REFUSED, UNUSABLE, Judgement
 from tianji.config import environment, master_key, report
@@ -92,7 +92,9 @@ def untold(loaded: Loaded) -> list[str]:
     if sinks and not keeps_books(loaded.config, loaded.environment):
         problems.append("callbacks hear nothing where disable_spend_updates is set: they are told what the ledger is")
     problems += exports_of(loaded.config, loaded.environment)[1]
-    return problems + hearers(loaded.config, loaded.environment, loaded.files[0].parent)[1]
+    for matter in (AUDITS, LINES):
+        problems += hearers(matter, loaded.config, loaded.environment, loaded.files[0].parent)[1]
+    return problems
 
 
 def judge_key(loaded: Loaded, *, loopback: bool) -> tuple[int, list[str]]:

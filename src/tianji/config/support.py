@@ -230,6 +230,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         **{f"litellm_settings.{name}": EXACT for name in _CALLBACK_FIELDS.split()},
         "litellm_settings.allow_dynamic_callback_disabling": EXACT,
         "litellm_settings.redact_messages_in_exceptions": Support("exact", "callbacks hear class and code alone"),
+        "litellm_settings.batch_line_item_callbacks": Support("exact", "when somebody hears that a batch is over"),
         "litellm_settings.service_callback": Support(
             "partial", "prometheus_system: the database, a Valkey or Redis, the ledger's writes, resets of budgets"
         ),

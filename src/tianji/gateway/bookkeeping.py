@@ -15,6 +15,7 @@ from tianji.auth.identity import Identity
 from tianji.callbacks.discretion import unquoted
 from tianji.config.environment import is_true, lookup
 from tianji.config.schema import Config
+from tianji.errors import MalformedJSON
 from tianji.gateway.admission.parties import Beside, Parties, beside
 from tianji.gateway.admission.telling import Heard, Tellings
 from tianji.gateway.compiled.snapshot import Snapshot
@@ -140,13 +141,24 @@ class Bookkeeping:
 
         said: where the request's body does not say it as models are asked
         """
-        if not (self._is_quiet(asked.spans) or self._tellings.redacts(asked.exchange, asked.spans)):
+        if not self.hushed(asked):
             return message
         if said is None:
             body = asked.exchange.body
             messages = messages_of(body) if len(body) <= LONGEST else None
             said = msgspec.json.decode(messages) if messages else None
         return unquoted(message, said)
+
+    def hushed(self, asked: Asked | Beside) -> bool:
+        """Whether nobody is to be told what is said in a request."""
+        return self._is_quiet(asked.spans) or self._tellings.redacts(asked.exchange, asked.spans)
+
+    def hushed_beside(self, exchange: Exchange) -> bool:
+        """Say the same of a request beside the pipeline, whose body is JSON or nothing that says anything of it."""
+        try:
+            return self.hushed(beside(exchange, scan(exchange.body)))
+        except MalformedJSON:
+            return self.hushed(beside(exchange))
 
     def _party(self, asked: Asked | Beside) -> Party:
         body = asked.spans

@@ -95,6 +95,12 @@ class Listener:
         For a logger that `audit_log_callbacks` names; a worker tells it. What it raises is logged.
         """
 
+    async def async_log_batch_line_items(self, payload: dict[str, Any]) -> None:
+        """Hear of lines of a batch that is over, in parts: `payload["lines"]` of `payload["part"]`, from 0 on.
+
+        For a logger that `batch_line_item_callbacks` names; a worker tells it. What it raises is logged.
+        """
+
     async def async_dataset_hook(
         self, logged_item: Any, standard_logging_payload: dict[str, Any] | None
     ) -> dict[str, Any] | None:

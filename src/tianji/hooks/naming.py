@@ -42,9 +42,9 @@ def own_rules(config: Config, key: str) -> Iterator[tuple[Where, str]]:
     return _listed(config, key)
 
 
-def own_listeners(config: Config) -> dict[str, Where]:
-    """Return the dotted names among those that are told of the audit log, and where they stand."""
-    return {name: where for where, name in _listed(config, "audit_log_callbacks") if "." in name}
+def own_listeners(config: Config, key: str) -> dict[str, Where]:
+    """Return the dotted names of a list of `litellm_settings`, and where they stand."""
+    return {name: where for where, name in _listed(config, key) if "." in name}
 
 
 def _listed(config: Config, key: str) -> Iterator[tuple[Where, str]]:

@@ -53,6 +53,8 @@ LOG_HOOKS: Final = (
 """Methods that hear of requests that have ended."""
 AUDIT_HOOKS: Final = ("async_log_audit_log_event",)
 """Methods that hear of what management changed."""
+LINE_HOOKS: Final = ("async_log_batch_line_items",)
+"""Methods that hear of the lines of batches that are over."""
 LOOP_HOOKS: Final = (
     "async_should_run_agentic_loop",
     "async_build_agentic_loop_plan",
@@ -62,7 +64,9 @@ LOOP_HOOKS: Final = (
     "async_run_chat_completion_agentic_loop",
 )
 """Methods that run the tools which a model calls."""
-ALL_HOOKS: Final = (*LOOP_HOOKS, *REQUEST_HOOKS, *LISTING_HOOKS, *PROMPT_HOOKS, *RESULT_HOOKS, *LOG_HOOKS, *AUDIT_HOOKS)
+ALL_HOOKS: Final = (
+    *LOOP_HOOKS, *REQUEST_HOOKS, *LISTING_HOOKS, *PROMPT_HOOKS, *RESULT_HOOKS, *LOG_HOOKS, *AUDIT_HOOKS, *LINE_HOOKS,
+)  # fmt: skip
 _BASES: Final = (Listener, ToolRunner, CustomLogger, CustomPromptManagement)
 _IDLE: Final = frozenset(
     filter(callable, (*(one for base in _BASES for one in vars(base).values()), CustomBatchLogger.async_send_batch))
@@ -73,6 +77,13 @@ def methods(target: Any, names: Iterable[str]) -> dict[str, Callable[..., Any]]:
     """Return those methods of an object that do something: not those that it lacks, or has from our base class."""
     found = {name: getattr(type(target), name, None) for name in names}
     return {name: getattr(target, name) for name, own in found.items() if own is not None and own not in _IDLE}
+
+
+def is_bare(target: Any) -> bool:
+    """Whether a logger is not to be told what was said."""
+    return (
+        getattr(target, "turn_off_message_logging", False) is True or getattr(target, "message_logging", True) is False
+    )
 
 
 def is_function(target: Any) -> bool:

@@ -43,6 +43,7 @@ class Payer(Struct, frozen=True):
     customer: str | None = None
     tags: tuple[str, ...] = ()
     project_id: str | None = None
+    bare: bool = False  # nobody is to be told what was said
 
 
 class Bill(Struct):
@@ -79,12 +80,14 @@ class Till(Struct, frozen=True):
     """Where bills are paid, and what is made is counted.
 
     keep: takes entries for the ledger; None: there is none; holder: says who has a key; counters: of all workers
+    hushed: says whether nobody is to be told what is said in a request
     """
 
     admissions: Admissions
     keep: Callable[[Entry], None] | None
     holder: Callable[[str], Identity | Coroutine[None, None, Identity]]
     counters: SharedCounters
+    hushed: Callable[[Exchange], bool]
 
 
 class Billing:
@@ -99,7 +102,7 @@ class Billing:
         customer, tags = self._till.admissions.parties(exchange)
         who = Payer(
             caller.key, caller.key_alias, caller.user_id, caller.team_id, caller.organization_id, caller.agent_id,
-            customer or None, tags, caller.project_id,
+            customer or None, tags, caller.project_id, self._till.hushed(exchange),
         )  # fmt: skip
         return msgspec.json.encode(who).decode()
 

@@ -2,14 +2,15 @@
 
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from tianji._core.edges.exchange import Exchange
 from tianji._core.upstreams.pool import Pool
 from tianji.clock import SYSTEM
 from tianji.gateway.compiled.snapshot import Snapshot
 from tianji.lazy import load
-from tianji.objects.billing import Bill, Billing, Till, paying
+from tianji.objects.billing import Bill, Billing, Payer, Till, paying
 from tianji.objects.charging import Charging
 from tianji.objects.guarding import Guards
 from tianji.objects.ids import Seal
@@ -17,6 +18,10 @@ from tianji.objects.places import Place, Places
 from tianji.objects.relay import Relay
 from tianji.objects.tally import Tally
 from tianji.storage.store import Store
+
+if TYPE_CHECKING:  # few configurations want them
+    from tianji.objects.line_parts import Files, Origin
+    from tianji.objects.line_telling import Lines
 
 _TABLE: Final = "tianji.storage.objects"
 
@@ -32,8 +37,12 @@ class Desk:
         pool: Pool,
         till: Till,
         guards: Callable[[], Guards | None],
+        folder: Callable[[], Path],
     ) -> None:
-        """`guards`: who judges requests that come many at a time; None where nobody does."""
+        """`guards`: who judges requests that come many at a time; None where nobody does.
+
+        folder: of the configuration
+        """
         self.store = store
         self.seal = Seal(salt)
         self.relay = Relay(pool)
@@ -44,7 +53,9 @@ class Desk:
         self.guards = guards
         self.turn = itertools.count().__next__
         self._snapshot = snapshot
+        self._folder = folder
         self._places: Places | None = None
+        self._lines: Lines | None = None
 
     @property
     def places(self) -> Places:
@@ -54,17 +65,28 @@ class Desk:
             self._places = Places(snapshot)
         return self._places
 
+    def tell(self, origin: "Origin", who: Payer, files: "Files") -> None:
+        """Have the lines of a batch that is over told if anybody wants to hear of them."""
+        if not self._snapshot().config.litellm_settings.batch_line_item_callbacks:
+            return
+        if self._lines is None:
+            people = load("tianji.callbacks.people").People(self.store)
+            self._lines = load("tianji.objects.line_telling").Lines(self._snapshot, self._folder, people)
+        self._lines.begin(origin, who, files)
+
     async def settle(
         self, exchange: Exchange, name: str, reckon: Callable[[], Awaitable[Sequence[tuple[Place, Bill]]]]
-    ) -> None:
-        """Have something that is over paid for, once, by whoever had it made. Raises StoreUnavailable.
+    ) -> Payer | None:
+        """Have something that is over paid for, once, by whoever had it made; return him, None where it was paid for.
 
         reckon: returns what it comes to, by place; what it raises is raised, and all of it is tried again the next time
+
+        Raises StoreUnavailable.
         """
         table, database = load(_TABLE), await self.store.open()
         known = await table.find(database, name)
         if known is None or known.payer is None:
-            return
+            return None
         await self.charging.over(name)
         bills = await reckon()
         who = paying(known.payer)
@@ -73,6 +95,8 @@ class Desk:
             for number, (place, bill) in enumerate(bills):
                 self.billing.book(exchange, place, who, f"{name}-{number}" if number else name, bill)
 
-        if await table.settle(database, name, book):
-            for place, bill in bills:
-                await self.billing.charge(exchange, place, who, bill)
+        if not await table.settle(database, name, book):
+            return None
+        for place, bill in bills:
+            await self.billing.charge(exchange, place, who, bill)
+        return who

@@ -3,6 +3,7 @@
 Nobody is told when one ends, so it is paid for once an answer shows that it has.
 """
 
+import time
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +14,9 @@ from tianji.objects.billing import Bill
 from tianji.objects.desk import Desk
 from tianji.objects.evaluating import run_bill
 from tianji.objects.kinds import BATCH, BY_OBJECT, EVAL_RUN, JOB
+from tianji.objects.line_parts import Fetch, Files, Origin
 from tianji.objects.places import Place
+from tianji.objects.relay import Request
 from tianji.objects.rows import Row
 from tianji.objects.tuning import tuning_bill
 
@@ -48,7 +51,26 @@ async def _settle(desk: Desk, exchange: Exchange, place: Place, said: Json, answ
             return [(place, run_bill(place, said))]
         return [(place, tuning_bill(place, said, await _size(desk, answer.get("training_file"))))]
 
-    await desk.settle(exchange, str(answer.get("id")), reckon)
+    name = str(answer.get("id"))
+    who = await desk.settle(exchange, name, reckon)
+    if who is not None and kind is BATCH:
+        desk.tell(_origin(name, said, place), who, _files(desk, place, said))
+
+
+def _origin(name: str, batch: Json, place: Place) -> Origin:
+    """Return a batch that is over, for whoever is told of its lines."""
+    ended = batch.get(f"{batch['status']}_at")
+    return Origin(name, ended if isinstance(ended, int) else int(time.time()), (place,), {})
+
+
+def _files(desk: Desk, place: Place, batch: Json) -> Files:
+    """Return where the lines of a batch are had, as its upstream says it."""
+
+    def fetch(name: object) -> Fetch:
+        return lambda: desk.relay.fetch(place, Request("GET", f"/files/{name}/content"))
+
+    results = [fetch(batch[name]) for name in ("output_file_id", "error_file_id") if batch.get(name)]
+    return Files(fetch(batch["input_file_id"]) if batch.get("input_file_id") else None, results)
 
 
 async def _size(desk: Desk, file: object) -> int:

@@ -10,7 +10,6 @@ from tianji.hooks.logger import Listener
 from tianji.hooks.roles import ALL_HOOKS, REQUEST_HOOKS, methods
 
 ABSENT = {
-    "async_log_batch_line_items": "a batch has one event, with the sums of its lines",
     "async_post_agentic_loop_response_hook": "async_post_call_success_hook sees the answer after the loop",
     "get_proxy_server_request_from_cold_storage_with_object_key": "bodies are kept in the database of the ledger",
 }

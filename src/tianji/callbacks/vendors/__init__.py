@@ -21,6 +21,8 @@ AUDITED: Final = frozenset({
     "aws_sqs", "azure_sentinel", "azure_storage", "datadog", "gcs_bucket", "gcs_pubsub", "generic_api", "s3", "s3_v2",
 })  # fmt: skip
 """Those that take entries of the audit log, and rows of `NAMED` do."""
+LINED: Final = frozenset({"gcs_bucket", "s3", "s3_v2"})
+"""Those that take lines of batches that are over."""
 ALIASES: Final[Mapping[str, str]] = {
     "arize_full": "arize",
     "azuresentinel": "azure_sentinel",

@@ -11,6 +11,7 @@ from tianji.callbacks.accounts.google import bearing
 from tianji.callbacks.audit import Audit
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.forms import lines
+from tianji.callbacks.lines import KIND, Part
 from tianji.callbacks.object_names import day, digest, plain
 from tianji.callbacks.sink import Delivery, Given, Sink
 
@@ -27,13 +28,16 @@ def build(given: Given) -> Sink:
         if together:
             first = events[0]
             name = f"{day(first.started)}/batch-{int(first.started * 1000)}-{digest(events, 8)}.ndjson"
-            yield insert(base, folder + name, lines(events), "application/x-ndjson")
+            yield insert(base, folder + name, lines(events), KIND)
             return
         for event in events:
             yield insert(base, folder + _name(event), event.wire)
 
     def audited(entries: Sequence[Audit]) -> Iterable[Delivery]:
         return (insert(base, folder + entry.object_name, entry.wire) for entry in entries)
+
+    def lined(part: Part) -> Iterable[Delivery]:
+        yield insert(base, folder + part.object_name, part.wire, KIND)
 
     return Sink(
         given.name,
@@ -43,6 +47,7 @@ def build(given: Given) -> Sink:
         interval=given.number("gcs_flush_interval", "GCS_FLUSH_INTERVAL", default=INTERVAL),
         complete=bearing(given),
         audited=audited,
+        lined=lined,
     )
 
 

@@ -15,6 +15,7 @@ from tianji.callbacks.accounts.aws import Account, account
 from tianji.callbacks.audit import Audit
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.forms import lines
+from tianji.callbacks.lines import KIND, Part
 from tianji.callbacks.object_names import day, digest, plain, single
 from tianji.callbacks.said import NULL
 from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sink
@@ -54,6 +55,9 @@ def build(given: Given) -> Sink:
     def audited(entries: Sequence[Audit]) -> Iterable[Delivery]:
         return (put(base, _join(folder, entry.object_name), entry.wire, headers) for entry in entries)
 
+    def lined(part: Part) -> Iterable[Delivery]:
+        yield put(base, _join(folder, part.object_name), part.wire, headers, KIND)
+
     return Sink(
         given.name,
         write,
@@ -63,6 +67,7 @@ def build(given: Given) -> Sink:
         interval=given.number("s3_flush_interval", "DEFAULT_S3_FLUSH_INTERVAL_SECONDS", default=INTERVAL),
         complete=place.signing("s3"),
         audited=audited,
+        lined=lined,
     )
 
 

@@ -84,6 +84,8 @@ def check(subject: Subject) -> None:
         elif name not in known:
             subject.error(path, f"{name!r} is not a known callback", nearest(name, known))
     _audit(subject)
+    vendors = load("tianji.callbacks.vendors")
+    _named(subject, "batch_line_item_callbacks", vendors.LINED, "takes no lines of batches")
     for hook, dotted in _paths(subject):
         _code(subject, hook, dotted)
 
@@ -98,19 +100,25 @@ def _audit(subject: Subject) -> None:
     settings = subject.config.litellm_settings
     vendors = load("tianji.callbacks.vendors")
     known = vendors.AUDITED | vendors.NAMED.keys() | _own(subject)
-    known |= {name for name, meant in vendors.ALIASES.items() if meant in known}
-    for index, name in enumerate(settings.audit_log_callbacks):
-        path = ("litellm_settings", "audit_log_callbacks", index)
-        if "." in name:
-            _code(subject, path, name)
-        elif name not in known:
-            subject.warning(path, f"{name!r} takes no entries of the audit log", nearest(name, known))
+    _named(subject, "audit_log_callbacks", known, "takes no entries of the audit log")
     if settings.audit_log_callbacks and not keeps_audit_log(subject.config, subject.environ):
         subject.warning(
             ("litellm_settings", "audit_log_callbacks"),
             "nobody is told anything, since the audit log is not kept",
             "set litellm_settings.store_audit_logs to true",
         )
+
+
+def _named(subject: Subject, key: str, known: frozenset[str] | set[str], lack: str) -> None:
+    """Check that a list of `litellm_settings` names code, or destinations by one of their names."""
+    aliases = load("tianji.callbacks.vendors").ALIASES
+    names = known | {name for name, meant in aliases.items() if meant in known}
+    for index, name in enumerate(getattr(subject.config.litellm_settings, key)):
+        path = ("litellm_settings", key, index)
+        if "." in name:
+            _code(subject, path, name)
+        elif name not in names:
+            subject.warning(path, f"{name!r} {lack}", nearest(name, names))
 
 
 def _paths(subject: Subject) -> Iterator[tuple[Where, str]]:

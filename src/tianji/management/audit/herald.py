@@ -16,7 +16,7 @@ import msgspec
 
 from tianji._core.upstreams.http1 import Timeouts
 from tianji.callbacks.audit import Audit
-from tianji.callbacks.hearers import Hearer, hearers
+from tianji.callbacks.hearers import AUDITS, Hearer, hearers
 from tianji.callbacks.outlet import AGAIN, Send
 from tianji.callbacks.sink import Delivery, Sink
 from tianji.egress.client import open_client
@@ -83,7 +83,9 @@ class Herald:
             return
         since = self._began if self._config is None else self._now()
         self._config = config
-        found, problems = await asyncio.to_thread(hearers, config, self._office.environ(), self._office.folder())
+        found, problems = await asyncio.to_thread(
+            hearers, AUDITS, config, self._office.environ(), self._office.folder()
+        )
         for problem in set(problems) - self._said:  # each change of a model is another configuration
             log.error("%s", problem)
         self._said.update(problems)

@@ -29,6 +29,7 @@ from tianji.objects.guarding import Scrutiny
 from tianji.objects.ids import Copy, Ref
 from tianji.objects.inside import renamed
 from tianji.objects.kinds import MESSAGE_BATCH
+from tianji.objects.line_parts import Files, Origin
 from tianji.objects.messages.lots import lot_of
 from tianji.objects.messages.results import Tally, nearest
 from tianji.objects.places import MESSAGES, Place
@@ -150,7 +151,12 @@ class MessageBatches:
         places, at = self._places(exchange, name)
         said = await self._desk.relay.ask(places[0], _request(exchange, places[0], method, f"/{at}{suffix}"))
         if said.get("processing_status") in (MESSAGE_BATCH.ends or ()):
-            await self._desk.settle(exchange, name, lambda: self._reckon(exchange, places, at, said))
+            who = await self._desk.settle(exchange, name, lambda: self._reckon(exchange, places, at, said))
+            if who is not None and _has_results(said):
+                fetch = functools.partial(
+                    self._desk.relay.fetch, places[0], _request(exchange, places[0], "GET", f"/{at}/results")
+                )
+                self._desk.tell(Origin(name, int(time.time()), places, {}), who, Files(None, [fetch]))
         named = _named(said, name)
         await load(_TABLE).renew(await self._desk.store.open(), name, msgspec.json.encode(named).decode())
         return named
@@ -176,7 +182,7 @@ class MessageBatches:
     ) -> list[tuple[Place, Bill]]:
         """Return what the answers of a batch cost. Raises what the place refuses with, or why it did not answer."""
         tally = Tally(places, int(time.time()))
-        if batch.get("results_url") and not batch.get("archived_at"):
+        if _has_results(batch):
             request = _request(exchange, places[0], "GET", f"/{at}/results")
             await self._desk.relay.convey(SilentExchange("", b"", None), places[0], request, _flowing, tally)
             if not tally.whole:
@@ -194,6 +200,10 @@ class MessageBatches:
 
     def _respond(self, exchange: Exchange, answer: Json) -> None:
         respond_json(exchange, self._told(exchange, answer), 200, call_id_headers(exchange, compatible=True))
+
+
+def _has_results(batch: Json) -> bool:
+    return bool(batch.get("results_url")) and not batch.get("archived_at")
 
 
 def _caller(exchange: Exchange) -> Identity:
