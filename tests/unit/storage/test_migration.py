@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from tests.unit.core.processes import together
 
 from tianji.errors import ConfigurationError, StoreUnavailable
 from tianji.storage import migration, tables
@@ -43,13 +44,13 @@ def test_this_version_works_with_the_last_revision() -> None:
     assert revisions()[-1] == HEAD
 
 
-@pytest.mark.parametrize("first", [None, *revisions()])
-def test_a_database_comes_up_from_every_revision(location: Location, first: str | None) -> None:
-    if first is not None:
-        migrate(location, first)
-    migrate(location)
+@pytest.mark.parametrize("steps", [("head",), (*revisions(), "head")], ids=["at once", "from every revision"])
+def test_a_database_comes_up(location: Location, steps: tuple[str, ...]) -> None:
+    """A step at a time it is once at every revision, and comes up from there; the last time there is nothing to do."""
+    for revision in steps:
+        migrate(location, revision)
     assert differences(location) == []
-    migrate(location)  # finds nothing to do
+    migrate(location)
     assert differences(location) == []
 
 
@@ -115,16 +116,9 @@ def test_a_step_that_fails_leaves_nothing(location: Location, monkeypatch: pytes
     assert differences(location) == []
 
 
-async def test_several_migrate_at_once(location: Location) -> None:
-    await asyncio.gather(*(_apart(location) for _ in range(3)))
-    assert await asyncio.to_thread(differences, location) == []
-
-
-async def _apart(location: Location) -> None:
-    code = "import sys; from tianji.storage import location, migration; migration.migrate(location.parse(sys.argv[1]))"
-    url = location.url.replace("+aiosqlite", "")
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, url)
-    assert await process.wait() == 0
+def test_several_migrate_at_once(location: Location) -> None:
+    together(3, lambda _: migrate(location))
+    assert differences(location) == []
 
 
 def test_a_database_of_a_newer_version_is_left_alone(location: Location) -> None:
