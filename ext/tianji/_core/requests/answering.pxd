@@ -15,11 +15,9 @@ cdef class Answering(Hedged):
 
     cdef list answer_headers(self, bint streamed)
     cdef list stream_headers(self, AnswerStream stream)
-    cdef object errors(self)
     cdef int refuse(self, object error) except -1
     cdef int stream_cut(self, object error) except -1
     cdef int end_cut(self, object error) except -1
-    cdef int keep_books(self, int status) except -1
     cdef int report(self, Attempt attempt, object error) except -1
     cdef int give_back(self, int status) except -1
     cdef int leave(self) except -1

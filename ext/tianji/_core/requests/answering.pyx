@@ -2,7 +2,8 @@
 
 from tianji._core.sharing.clock cimport monotonic
 from tianji._core.journal.entries cimport Entries
-from tianji._core.upstreams.headers cimport add_times, add_upstream_headers, begin_answer, name_request
+from tianji._core.requests.ending cimport answer_error, finish_up, let_go, owned
+from tianji._core.upstreams.headers cimport add_times, add_upstream_headers, begin_answer
 from tianji._core.journal.meter cimport dollars
 
 import logging
@@ -58,27 +59,13 @@ cdef class Answering(Hedged):
             headers[0] = (b"content-type", stream.content_type)
         return headers
 
-    cdef object errors(self):
-        """What says an error in the client's dialect."""
-        return self.pipeline.failures if self.operation.errors is None else self.operation.errors
-
     cdef int refuse(self, object error) except -1:
         """Answer with an error. `error`: a TianjiError."""
-        cdef list headers
         if self.exchange.status:
             return self.end_cut(error)
-        headers = self.answer_headers(False)
-        headers.extend(error.headers)
-        self.error = error
-        self.keep_books(error.status)
-        self.exchange.respond(error.status, headers, self.errors().body(error, name_request(headers, self.call_id)))
-        return self.settle(error.status)
+        return answer_error(self, error, self.answer_headers(False))
 
     cdef int keep_books(self, int status) except -1:
-        """Close what is open, have the ledger know it and whoever asks pay for it.
-
-        Before the answer ends: that may be the last thing here, and who asks again then finds it paid for.
-        """
         self.win(self.attempt)
         if self.attempt is not None:
             if self.attempt.error is None:
@@ -105,8 +92,7 @@ cdef class Answering(Hedged):
     cdef int crash(self, object error) except -1:
         """An exception reached a boundary: answer if that is still possible, cut the connection if not."""
         if not isinstance(error, TianjiError):
-            LOG.error("call %s failed inside the gateway", self.call_id.decode(), exc_info=error)
-            error = TianjiError("Internal server error")
+            error = owned(self, error)
         elif self.attempt is not None:
             error = self.pipeline.failures.named(error, self.attempt.deployment)
         if self.over:
@@ -126,14 +112,8 @@ cdef class Answering(Hedged):
 
     cdef int settle(self, int status) except -1:
         """Count the request, once, and let go of what it held."""
-        if self.over:
+        if not finish_up(self, status):
             return 0
-        self.over = True
-        if self.pending is not None:
-            self.pending.cancel()
-        self.keep_books(status)
-        if self.trace is not None and self.pipeline.entries is not None:
-            (<Entries>self.pipeline.entries).ended(self, status)
         if self.attempt is not None:
             self.prompt_tokens = self.attempt.prompt_tokens
             self.completion_tokens = self.attempt.completion_tokens
@@ -141,15 +121,9 @@ cdef class Answering(Hedged):
             self.give_back(status)
         if self.course is not None:
             self.course.close()
-        # nothing may point in a circle any more: what is left is freed without the garbage collector
-        self.attempt = None
-        self.admission = None
         self.course = None
-        self.pending = None
         self.sent = None
-        self.exchange = None
-        self.spans = self.asked = None
-        return 0
+        return let_go(self)
 
     cdef int give_back(self, int status) except -1:
         """Give the slot back, with what there is to remember of the deployment that answered."""

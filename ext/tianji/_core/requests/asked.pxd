@@ -62,3 +62,4 @@ cdef class Asked(Requester):
     cdef bint decide(self, object router) except -1
     cdef int make_needs(self) except -1
     cdef int choose(self) except -1
+    cdef int keep_books(self, int status) except -1

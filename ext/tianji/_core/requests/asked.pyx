@@ -45,6 +45,10 @@ cdef class Asked(Requester):
         """Make the first attempt."""
         raise NotImplementedError
 
+    cdef int keep_books(self, int status) except -1:
+        """Close and enter what is open, before the answer ends: who asks again then finds it paid for."""
+        raise NotImplementedError
+
     cdef bint identify(self) except -1:
         """Give the request its id and its place in a trace, and listen to its client; whether a header steers it."""
         cdef ClientHeaders asked = read_client_headers(self.exchange.noted)

@@ -35,4 +35,3 @@ cdef class Carry(Asked):
     cdef int end_spent(self) except -1
     cdef list answer_headers(self)
     cdef int refuse(self, object error) except -1
-    cdef int keep_books(self, int status) except -1

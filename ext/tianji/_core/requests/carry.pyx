@@ -12,7 +12,8 @@ from tianji._core.requests.attempt cimport Attempt
 from tianji._core.sharing.clock cimport monotonic
 from tianji._core.journal.entries cimport Entries
 from tianji._core.edges.exchange cimport Exchange
-from tianji._core.upstreams.headers cimport begin_answer, name_request
+from tianji._core.requests.ending cimport answer_error, finish_up, let_go, owned
+from tianji._core.upstreams.headers cimport begin_answer
 from tianji._core.requests.lane cimport Lane, Way, handed_on, length_in
 from tianji._core.journal.meter cimport dollars
 from tianji._core.bodies.spans cimport ObjectSpans
@@ -21,7 +22,7 @@ from tianji._core.streams.usage cimport Usage, read_usage
 
 import logging
 
-from tianji.errors import BudgetExceeded, MalformedJSON, TianjiError, UpstreamFailure, UpstreamRefused
+from tianji.errors import BudgetExceeded, MalformedJSON, UpstreamFailure, UpstreamRefused
 
 cdef object LOG = logging.getLogger("tianji.gateway")
 cdef object MalformedJSON_ = MalformedJSON
@@ -312,16 +313,9 @@ cdef class Carry(Asked):
 
     cdef int refuse(self, object error) except -1:
         """Answer with an error. `error`: a TianjiError."""
-        cdef list headers = begin_answer(False, self.call_id, self.table.compat)
-        errors = self.pipeline.failures if self.operation.errors is None else self.operation.errors
-        headers.extend(error.headers)
-        self.error = error
-        self.keep_books(error.status)
-        self.exchange.respond(error.status, headers, errors.body(error, name_request(headers, self.call_id)))
-        return self.settle(error.status)
+        return answer_error(self, error, begin_answer(False, self.call_id, self.table.compat))
 
     cdef int keep_books(self, int status) except -1:
-        """Close what is open, have the ledger know it and whoever asks pay for it, before the answer ends."""
         cdef Attempt attempt = self.attempt
         cdef long long prompt = 0, completion = 0, nano = 0
         if attempt is not None:
@@ -347,9 +341,7 @@ cdef class Carry(Asked):
         """An exception reached a boundary: answer if that is still possible, cut the connection if not."""
         if self.over:
             return 0
-        if not isinstance(error, TianjiError):
-            LOG.error("call %s failed inside the gateway", self.call_id.decode(), exc_info=error)
-            error = TianjiError("Internal server error")
+        error = owned(self, error)
         if self.attempt is not None and self.attempt.error is None:
             self.attempt.error = error
         if not self.exchange.status and not self.exchange.finished:
@@ -359,22 +351,10 @@ cdef class Carry(Asked):
 
     cdef int settle(self, int status) except -1:
         """Let go of everything, once."""
-        if self.over:
+        if not finish_up(self, status):
             return 0
-        self.over = True
-        if self.pending is not None:
-            self.pending.cancel()
-        self.keep_books(status)
-        if self.trace is not None and self.pipeline.entries is not None:
-            (<Entries>self.pipeline.entries).ended(self, status)
-        # nothing may point in a circle any more: what is left is freed without the garbage collector
         if self.listener is not None:
             self.listener.carry = None
             self.listener = None
-        self.attempt = None
-        self.admission = None
-        self.pending = None
         self.tally = None
-        self.exchange = None
-        self.spans = self.asked = None
-        return 0
+        return let_go(self)

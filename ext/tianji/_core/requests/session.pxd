@@ -24,4 +24,3 @@ cdef class Session(Asked):
     cdef object renew(self)
     cdef int leave(self) except -1
     cdef int refuse(self, object error) except -1
-    cdef int keep_books(self, int status) except -1

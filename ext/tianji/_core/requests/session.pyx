@@ -7,21 +7,20 @@ ledger, and pays, before the client gets it. The conversation is one more, which
 
 from tianji._core.requests.asked cimport Asked
 from tianji._core.requests.attempt cimport Attempt
+from tianji._core.requests.ending cimport answer_error, finish_up, let_go, owned
 from tianji._core.sharing.clock cimport monotonic
 from tianji._core.journal.entries cimport Entries
 from tianji._core.edges.exchange cimport Exchange
-from tianji._core.upstreams.headers cimport begin_answer, name_request
+from tianji._core.upstreams.headers cimport begin_answer
 from tianji._core.requests.pipeline cimport Operation, Pipeline
 from tianji._core.routing.router cimport Deployment
 from tianji._core.bodies.spans cimport ObjectSpans
 from tianji._core.streams.usage cimport Usage, read_usage
 
 from asyncio import ensure_future
-import logging
 
 from tianji.errors import RateLimited, TianjiError
 
-cdef object LOG = logging.getLogger("tianji.gateway")
 cdef object ENSURE_FUTURE = ensure_future
 cdef enum:
     SWITCHED = 101  # Switching Protocols: how a conversation ends that was one
@@ -227,18 +226,11 @@ cdef class Session(Asked):
         cdef list headers = begin_answer(False, self.call_id, self.table.compat)
         if self.label is not None:
             headers.append(self.label)
-        headers.extend(error.headers)
-        errors = self.pipeline.failures if self.operation.errors is None else self.operation.errors
-        self.error = error
-        self.keep_books(error.status)
-        self.exchange.respond(error.status, headers, errors.body(error, name_request(headers, self.call_id)))
-        return self.settle(error.status)
+        return answer_error(self, error, headers)
 
     cdef int crash(self, object error) except -1:
         """An exception reached a boundary: answer if that is still possible, end the conversation if not."""
-        if not isinstance(error, TianjiError):
-            LOG.error("call %s failed inside the gateway", self.exchange.call_id, exc_info=error)
-            error = TianjiError("Internal server error")
+        error = owned(self, error)
         if self.over:
             return 0
         if self.refuses is not None:
@@ -252,7 +244,6 @@ cdef class Session(Asked):
         return self.settle(error.status)
 
     cdef int keep_books(self, int status) except -1:
-        """Close what is open, have the ledger know it and whoever asks pay for it."""
         cdef Attempt attempt = self.attempt
         if attempt is not None:
             if attempt.error is None:
@@ -266,14 +257,8 @@ cdef class Session(Asked):
     cdef int settle(self, int status) except -1:
         """Count the request, once, and let go of what it held."""
         cdef double now = monotonic()
-        if self.over:
+        if not finish_up(self, status):
             return 0
-        self.over = True
-        if self.pending is not None:
-            self.pending.cancel()
-        self.keep_books(status)
-        if self.trace is not None and self.pipeline.entries is not None:
-            (<Entries>self.pipeline.entries).ended(self, status)
         if self.needs is not None:
             if status < 300:
                 self.needs.succeeded(now, -1, -1, 0, self.used_in_all if self.used_in_all else -1)
@@ -283,11 +268,6 @@ cdef class Session(Asked):
                 self.group.line.released(now)
         if self.course is not None:
             self.course.close()
-        # nothing may point in a circle any more: what is left is freed without the garbage collector
-        self.attempt = None
-        self.admission = None
-        self.course = self.refuses = self.opens = self.pending = None
+        self.course = self.refuses = self.opens = None
         self.exchange.attach(None)
-        self.exchange = None
-        self.spans = self.asked = None
-        return 0
+        return let_go(self)

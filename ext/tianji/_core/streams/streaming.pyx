@@ -7,6 +7,7 @@ from libc.limits cimport LLONG_MAX
 
 from tianji._core.sharing.clock cimport monotonic
 from tianji._core.journal.meter cimport dollars, estimate
+from tianji._core.requests.ending cimport errors_of
 
 cdef enum:
     BYTES_A_TOKEN = 4
@@ -105,7 +106,7 @@ cdef class Streaming(Cached):
                 self.exchange.abort()
                 return self.settle(error.status)
             told = self.attempt.sse.cut(error)
-        self.exchange.write(self.errors().event(error) if told is None else told)
+        self.exchange.write(errors_of(self).event(error) if told is None else told)
         self.exchange.finish()
         return self.settle(error.status)
 
