@@ -15,6 +15,7 @@ PAPERS = sorted(
 )
 COMMAND = re.compile(r"\btianji(?:\"\]\s+CMD \[\"| )(serve|check|mock|version|[a-z]+(?= --))\b([^`\n]*)")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+MODULE = re.compile(r"`(\w+(?:/\w+)+)(?:\.pyx?)?`")  # `routing/queue`, `_core/edges/asgi.pyx`
 FLAG = re.compile(r"(?<=[\s\"])--?[a-zA-Z][\w-]*")
 TREE = re.compile(
     r"^ {4}([│ ├└─]*)(\w+) +(\d{3}|-|as the upstream said)(?:[: ]+(\w+_error|client_disconnect))?", re.MULTILINE
@@ -35,6 +36,14 @@ def test_links_lead_somewhere(paper: Path) -> None:
     links = {link.partition("#")[0] for link in LINK.findall(paper.read_text())}
     gone = [link for link in links if "://" not in link and link and not (paper.parent / link).exists()]
     assert gone == []
+
+
+def test_modules_that_the_architecture_names_exist() -> None:
+    named = set(MODULE.findall((ROOT / "ARCHITECTURE.md").read_text()))
+    places = [ROOT / "src" / "tianji", ROOT / "ext" / "tianji", ROOT]
+    files = [(name, place / f"{name}{end}") for name in named for place in places for end in ("", ".py", ".pyx")]
+    assert named
+    assert sorted(named - {name for name, file in files if file.exists()}) == []
 
 
 def test_every_page_is_linked_from_the_readme() -> None:
