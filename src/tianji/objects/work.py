@@ -15,8 +15,6 @@ from urllib.parse import parse_qsl, quote, urlencode
 import msgspec
 
 from tianji._core.edges.exchange import Exchange
-from tianji.auth.identity import Identity
-from tianji.auth.owners import owner_of
 from tianji.edge.answers import call_id_headers, respond_json
 from tianji.errors import Header, InvalidRequest, MalformedJSON, TianjiError
 from tianji.gateway.translation.forms import take_json
@@ -24,6 +22,7 @@ from tianji.lazy import load
 from tianji.objects.answers import content_head, respond
 from tianji.objects.desk import Desk
 from tianji.objects.dues import PAID, settle
+from tianji.objects.errand import Errand
 from tianji.objects.evaluating import asked_of
 from tianji.objects.guarding import Scrutiny, judged
 from tianji.objects.ids import Copy, Ref
@@ -62,23 +61,16 @@ async def serve(desk: Desk, row: Row, exchange: Exchange, params: Mapping[str, s
         await work.pass_on()
 
 
-class _Work:
+class _Work(Errand):
     """One request."""
 
     def __init__(self, desk: Desk, row: Row, exchange: Exchange, params: Mapping[str, str]) -> None:
-        if not isinstance(exchange.identity, Identity):
-            raise TypeError("objects need a caller")
-        self._desk = desk
-        self._row = row
-        self._exchange = exchange
-        self._params = params
-        self._caller = exchange.identity
-        self._owner = owner_of(exchange.identity)
+        super().__init__(desk, row, exchange, params)
         self._seal = desk.seal
         self._places = desk.places
         self._query = dict(parse_qsl(exchange.query.decode("ascii", "replace"), keep_blank_values=True))
-        self._asking = Asking(self._seal, exchange.identity)
-        self._runs = Runs(desk, exchange, exchange.identity, begins=row.begins)
+        self._asking = Asking(self._seal, self._caller)
+        self._runs = Runs(desk, exchange, self._caller, begins=row.begins)
         self._upload: Upload | None = None
 
     # -- what needs no answer of its own -------------------------------------------------------------------------------

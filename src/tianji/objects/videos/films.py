@@ -13,22 +13,18 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from tianji._core.edges.exchange import Exchange
 from tianji._core.journal.meter import Measures, Rates, cost
 from tianji._core.streams.usage import TIERS_BY_NUMBER
-from tianji.auth.identity import Identity
-from tianji.auth.owners import owner_of
 from tianji.errors import InvalidRequest, MalformedJSON, TianjiError, UpstreamConnectFailed, UpstreamRefused
 from tianji.gateway.translation.forms import Form, adopt, take_json
 from tianji.lazy import load
 from tianji.objects.answers import content_head, respond
 from tianji.objects.billing import Bill, paying
-from tianji.objects.desk import Desk
+from tianji.objects.errand import Errand
 from tianji.objects.guarding import Scrutiny
 from tianji.objects.kinds import VIDEO
-from tianji.objects.naming import Asking, shown
+from tianji.objects.naming import shown
 from tianji.objects.places import Place
-from tianji.objects.rows import Row
 from tianji.objects.uploading import OURS, read_form
 from tianji.objects.videos.filming import FILMINGS, Filming
 
@@ -46,19 +42,8 @@ _CALLS: Final[Mapping[str, str]] = {
 Json = dict[str, Any]
 
 
-class Films:
+class Films(Errand):
     """One request."""
-
-    def __init__(self, desk: Desk, row: Row, exchange: Exchange, params: Mapping[str, str]) -> None:
-        if not isinstance(exchange.identity, Identity):
-            raise TypeError("videos need a caller")
-        self._desk = desk
-        self._row = row
-        self._exchange = exchange
-        self._params = params
-        self._caller = exchange.identity
-        self._owner = owner_of(exchange.identity)
-        self._asking = Asking(desk.seal, exchange.identity)
 
     async def serve(self) -> None:
         """Answer the request. Raises what it is refused with."""
