@@ -27,3 +27,10 @@ def typed(value: object, kind: type[T], place: str = "") -> T:
         return msgspec.convert(value, kind)
     except (msgspec.ValidationError, RecursionError) as error:
         raise mistyped(str(error), place) from None
+
+
+def needed(value: str | None, place: str) -> str:
+    """Return a text that has to be there. Raises InvalidRequest; `place` is where it stands in the body."""
+    if not value:
+        raise InvalidRequest(f"{place}: expected a string", param=place, code="missing_required_parameter")
+    return value

@@ -4,7 +4,7 @@ Loads SQLAlchemy. What a machine counts itself goes before; this is where its co
 """
 
 from collections.abc import Collection
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,6 +13,7 @@ from tianji.ledger.books import DAY
 from tianji.ledger.periods import MICROSECONDS
 from tianji.ledger.rows import day
 from tianji.limiting.holding import Held
+from tianji.limiting.lookup import first
 from tianji.limiting.model_budgets import Entries
 from tianji.storage.engine import Database
 from tianji.storage.tables import (
@@ -74,12 +75,12 @@ async def _of_holder(connection: AsyncConnection, held: Held, now: float) -> Spe
     """Read the row of the holder; of a period that is over nothing counts, although nobody has reset it yet."""
     table, columns = _WHERE[held.kind]
     names = dict(zip(columns, held.id.split(":", len(columns) - 1), strict=True))
-    row = await _first(connection, sa.select(table).filter_by(**names))
+    row = await first(connection, sa.select(table).filter_by(**names))
     if row is None:
         return await _by_day(connection, held, now)
     ends = row.get("budget_reset_at")
     if ends is None and row.get("budget_id") is not None:
-        budget = await _first(connection, sa.select(BUDGETS).where(BUDGETS.c.budget_id == row["budget_id"]))
+        budget = await first(connection, sa.select(BUDGETS).where(BUDGETS.c.budget_id == row["budget_id"]))
         ends = None if budget is None else budget["budget_reset_at"]
     if held.span is None:
         return row["spend"], None
@@ -178,8 +179,3 @@ async def of_server(database: Database, kind: Server, name: str, begins: float, 
 
 def _end(held: Held, now: float) -> float | None:
     return None if held.span is None else held.span(now)[1]
-
-
-async def _first(connection: AsyncConnection, statement: "sa.Select[Any]") -> dict[str, Any] | None:
-    row = (await connection.execute(statement)).mappings().first()
-    return None if row is None else dict(row)

@@ -25,9 +25,9 @@ async def look_up(
     """
     table, column = (CUSTOMERS, CUSTOMERS.c.user_id) if kind == "customer" else (TAGS, TAGS.c.name)
     async with database.reading() as connection:
-        row = await _first(connection, sa.select(table).where(column == name))
+        row = await first(connection, sa.select(table).where(column == name))
         budget_id = (row["budget_id"] if row else None) or usual
-        budget = await _first(connection, sa.select(BUDGETS).where(BUDGETS.c.budget_id == budget_id))
+        budget = await first(connection, sa.select(BUDGETS).where(BUDGETS.c.budget_id == budget_id))
     if row is None and budget is None:
         return None
     row = row or _STRANGER
@@ -40,6 +40,7 @@ async def look_up(
     )
 
 
-async def _first(connection: AsyncConnection, statement: "sa.Select[Any]") -> dict[str, Any] | None:
+async def first(connection: AsyncConnection, statement: "sa.Select[Any]") -> dict[str, Any] | None:
+    """Return the first row that is found, None without one."""
     row = (await connection.execute(statement)).mappings().first()
     return None if row is None else dict(row)

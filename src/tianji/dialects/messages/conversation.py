@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tianji.dialects.decoding import typed
+from tianji.dialects.decoding import needed, typed
 from tianji.dialects.tool_names import ToolNames
 from tianji.errors import InvalidRequest
 from tianji.protocol.anthropic.inbound import Block, Turn
@@ -51,7 +51,7 @@ def _asked(role: str, blocks: list[Block], place: str) -> Iterator[Message]:
 
 
 def _result(block: Block, place: str) -> Message:
-    call_id = _needed(block.tool_use_id, f"{place}.tool_use_id")
+    call_id = needed(block.tool_use_id, f"{place}.tool_use_id")
     content: str | list[Part] = ""
     if isinstance(block.content, str):
         content = block.content
@@ -96,8 +96,8 @@ def _said(blocks: list[Block], names: ToolNames, place: str) -> Message:
 
 
 def _call(block: Block, names: ToolNames, place: str) -> ToolCall:
-    call_id = _needed(block.id, f"{place}.id")
-    name = names.short(_needed(block.name, f"{place}.name"))
+    call_id = needed(block.id, f"{place}.id")
+    name = names.short(needed(block.name, f"{place}.name"))
     arguments = msgspec.json.encode({} if block.input is None else block.input).decode()
     return ToolCall(
         id=call_id, type="function", function=FunctionCall(name, arguments), cache_control=block.cache_control
@@ -130,7 +130,7 @@ def _rare_parts(block: Block, place: str) -> list[Part]:
     if block.type == "compaction":  # the summary of what was said before
         return [Part(type="text", text=block.content)] if isinstance(block.content, str) and block.content else []
     if block.type == "container_upload":
-        return [Part(type="file", file={"file_id": _needed(block.file_id, f"{place}.file_id")})]
+        return [Part(type="file", file={"file_id": needed(block.file_id, f"{place}.file_id")})]
     if block.type.endswith(_SERVER_SIDE):
         return []
     raise InvalidRequest(
@@ -197,9 +197,3 @@ def _blocks(content: object, place: str) -> list[Block]:
     if isinstance(content, list) and all(isinstance(one, Block) for one in content):
         return content
     return typed(content if content is not None else [], list[Block], place)
-
-
-def _needed(value: str | None, place: str) -> str:
-    if not value:
-        raise InvalidRequest(f"{place}: expected a string", param=place, code="missing_required_parameter")
-    return value

@@ -8,7 +8,7 @@ and called stands in items of their own there, and in one message here. What Ope
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from tianji.dialects.decoding import typed
+from tianji.dialects.decoding import needed, typed
 from tianji.dialects.responses.local_tools import CALLS, LOCAL, RESULTS, arguments_of, call_id_of, is_local
 from tianji.dialects.responses.thoughts import opened
 from tianji.dialects.responses.tools import ToolBook, arguments_for
@@ -107,12 +107,12 @@ class _Conversation:
             said.reasoning_content = "\n".join(filter(None, (said.reasoning_content, text)))
 
     def _call(self, item: Item, place: str) -> None:
-        name = _needed(item.name, f"{place}.name")
+        name = needed(item.name, f"{place}.name")
         if item.type == "custom_tool_call":
             function = FunctionCall(self._book.told_custom(name, item.namespace), arguments_for(item.input or ""))
         else:
             function = FunctionCall(self._book.told(name, item.namespace), item.arguments or "{}")
-        self._add(_needed(item.call_id, f"{place}.call_id"), function)
+        self._add(needed(item.call_id, f"{place}.call_id"), function)
 
     def _add(self, call_id: str, function: FunctionCall) -> None:
         said = self._assistant()
@@ -131,7 +131,7 @@ def _asked(item: Item, place: str) -> Message:
 
 
 def _result(item: Item, place: str) -> Message:
-    call_id = _needed(item.call_id, f"{place}.call_id")
+    call_id = needed(item.call_id, f"{place}.call_id")
     if isinstance(item.output, list):
         parts = _parts(item.output, f"{place}.output")
         plain = all(part.type == "text" for part in parts)
@@ -184,12 +184,6 @@ def _file(one: Content, place: str) -> Part:
     if one.file_id:
         return Part(type="file", file={"file_id": one.file_id})
     raise InvalidRequest(f"{place}: expected file_id, file_data or file_url", param=place)
-
-
-def _needed(value: str | None, place: str) -> str:
-    if not value:
-        raise InvalidRequest(f"{place}: expected a string", param=place, code="missing_required_parameter")
-    return value
 
 
 def _unfit(item: Item, place: str) -> InvalidRequest:
