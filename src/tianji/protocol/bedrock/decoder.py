@@ -6,7 +6,7 @@ the same decoder block by block, so that both say the same.
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -22,10 +22,9 @@ from tianji.protocol.chat.citations import page
 from tianji.protocol.chat.collect import collect
 from tianji.protocol.chat.request import ThinkingBlock
 from tianji.protocol.chat.seam import StreamFailed, Target
-from tianji.protocol.chat.support import unreadable
+from tianji.protocol.chat.support import decoded, unreadable
 
 Json = dict[str, Any]
-T = TypeVar("T")
 
 JSON_TOOL = "json_tool_call"  # whose input is the answer that the client asked for
 
@@ -88,17 +87,17 @@ class Decoder:
             raise StreamFailed(failure(name.removeprefix(EXCEPTION), payload))
         delta: Delta | None = None
         if name == "contentBlockStart":
-            start = self._read(payload, wire.BlockStart)
+            start = decoded(payload, wire.BlockStart, self._target)
             if start.start is not None and start.start.tool_use is not None:
                 delta = self._call(start.content_block_index, start.start.tool_use)
         elif name == "contentBlockDelta":
-            found = self._read(payload, wire.BlockDelta)
+            found = decoded(payload, wire.BlockDelta, self._target)
             delta = self._piece(found.content_block_index, found.delta)
         elif name == "messageStop":
-            stop = self._read(payload, wire.MessageStop)
+            stop = decoded(payload, wire.MessageStop, self._target)
             self._stop(stop.stop_reason, stop.additional_model_response_fields)
         elif name == "metadata":
-            self._note(self._read(payload, wire.Metadata))
+            self._note(decoded(payload, wire.Metadata, self._target))
             self.done = self.finished
         return [] if delta is None else [self._chunk(delta)]
 
@@ -128,7 +127,7 @@ class Decoder:
 
     def whole(self, body: bytes) -> Completion:
         """Read a whole answer. Raises UpstreamProtocolError."""
-        found = self._read(body, wire.Converse)
+        found = decoded(body, wire.Converse, self._target)
         if found.output is None or found.output.message is None:
             raise unreadable(self._target, "it has no message", body)
         chunks: list[Chunk] = []
@@ -218,12 +217,6 @@ class Decoder:
             self._begun, delta.role = True, "assistant"
         choice = ChunkChoice(index=0, delta=delta, finish_reason=reason)
         return Chunk(id=self._id, created=self._created, model=self._target.model, choices=[choice])
-
-    def _read(self, payload: bytes, kind: type[T]) -> T:
-        try:
-            return msgspec.json.decode(payload, type=kind)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise unreadable(self._target, str(error), payload) from error
 
 
 def _thought(piece: wire.ReasoningPiece) -> Delta:

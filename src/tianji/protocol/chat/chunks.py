@@ -10,7 +10,7 @@ from tianji.clock import Clock
 from tianji.protocol.chat.answer import Chunk, ChunkChoice, Completion, Delta, FunctionDelta, ToolCallDelta, Usage
 from tianji.protocol.chat.collect import collect
 from tianji.protocol.chat.seam import Target
-from tianji.protocol.chat.support import unreadable
+from tianji.protocol.chat.support import decoded, unreadable
 
 T = TypeVar("T")
 
@@ -68,10 +68,7 @@ class Chunks:
 
     def read(self, payload: bytes, kind: type[T]) -> T:
         """Decode what the upstream sent. Raises UpstreamProtocolError."""
-        try:
-            return msgspec.json.decode(payload, type=kind)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise unreadable(self._target, str(error), payload) from error
+        return decoded(payload, kind, self._target)
 
     def _chunk(self, delta: Delta, reason: str | None = None) -> Chunk:
         if not self._begun:

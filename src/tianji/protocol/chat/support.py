@@ -1,7 +1,7 @@
 """What an upstream lacks, and what becomes of a request that asks for it: refused, dropped, or sent all the same."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -10,6 +10,7 @@ from tianji.protocol.chat.request import FunctionCall, Request, ToolCall
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.scrub import scrub
 
+T = TypeVar("T")
 _EXCERPT = 200  # characters of an answer that cannot be read which an error shows
 
 
@@ -44,6 +45,14 @@ def unreadable(target: Target, why: str, payload: bytes) -> UpstreamProtocolErro
     """Make the error for an answer that breaks the protocol; it shows the beginning, without what looks secret."""
     message = f"{target.provider} sent an answer that cannot be read: {why}"
     return UpstreamProtocolError(message, excerpt=excerpt_of(payload), payload=payload[: 4 * _EXCERPT])
+
+
+def decoded(payload: bytes, kind: type[T], target: Target) -> T:
+    """Read what an upstream sent. Raises UpstreamProtocolError."""
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise unreadable(target, str(error), payload) from error
 
 
 def excerpt_of(payload: bytes, secrets: Iterable[str] = ()) -> str:

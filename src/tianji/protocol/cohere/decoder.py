@@ -24,7 +24,7 @@ from tianji.protocol.chat.answer import (
 )
 from tianji.protocol.chat.collect import collect
 from tianji.protocol.chat.seam import StreamFailed, Target
-from tianji.protocol.chat.support import unreadable
+from tianji.protocol.chat.support import decoded, unreadable
 from tianji.protocol.cohere.citations import note
 
 Json = dict[str, Any]
@@ -128,7 +128,7 @@ class Decoder:
 
     def event(self, name: str, payload: bytes) -> Iterable[Chunk]:  # noqa: ARG002  the data says its type too
         """Take one event. Raises StreamFailed where generating failed, UpstreamProtocolError for what is no event."""
-        event = self._read(payload, _Event)
+        event = decoded(payload, _Event, self._target)
         delta = event.delta
         self._id = event.id or self._id
         if delta is None:
@@ -167,7 +167,7 @@ class Decoder:
 
     def whole(self, body: bytes) -> Completion:
         """Read a whole answer. Raises UpstreamProtocolError."""
-        answer = self._read(body, _Answer)
+        answer = decoded(body, _Answer, self._target)
         if answer.message is None:
             raise unreadable(self._target, "it has no message", body)
         self._id = answer.id or self._id
@@ -222,12 +222,6 @@ class Decoder:
         if likely:
             choice.logprobs = {"content": likely, "refusal": None}
         return Chunk(id=self._id, created=self._created, model=self._target.model, choices=[choice])
-
-    def _read(self, payload: bytes, kind: type[Any]) -> Any:
-        try:
-            return msgspec.json.decode(payload, type=kind)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise unreadable(self._target, str(error), payload) from error
 
 
 def _likely(piece: _Logprobs | None) -> list[Json]:

@@ -3,21 +3,19 @@
 import base64
 import struct
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Protocol, TypeVar
+from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 from msgspec import Meta, Struct
 
 from tianji.errors import Header, InvalidRequest
 from tianji.protocol.chat.seam import Target
-from tianji.protocol.chat.support import unreadable
 from tianji.protocol.openai.requests import mistyped
 
 BYTES_A_TOKEN: Final = 4
 Number = Annotated[float, Meta(ge=-3.4e38, le=3.4e38)]  # what four bytes can hold
 Vector = list[Number]
 Count = Annotated[int, Meta(ge=0, le=1 << 53)]
-T = TypeVar("T")
 
 
 class _Wire(Struct):
@@ -84,14 +82,6 @@ def one_text(request: EmbeddingRequest, target: Target) -> str:
             param="input",
         )
     return request.texts[0]
-
-
-def decode(body: bytes, kind: type[T], target: Target) -> T:
-    """Decode an answer. Raises UpstreamProtocolError."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise unreadable(target, str(error), body) from error
 
 
 def written(request: EmbeddingRequest, found: Embeddings, model: str) -> bytes:

@@ -10,8 +10,8 @@ from msgspec import Struct
 from tianji.errors import Header
 from tianji.protocol.bedrock.models import family
 from tianji.protocol.chat.seam import Target
-from tianji.protocol.chat.support import unreadable, without_none
-from tianji.protocol.embedding.form import Count, EmbeddingRequest, Embeddings, Vector, decode, one_text
+from tianji.protocol.chat.support import decoded, unreadable, without_none
+from tianji.protocol.embedding.form import Count, EmbeddingRequest, Embeddings, Vector, one_text
 from tianji.protocol.gemini.models import method_path
 from tianji.protocol.vendors.oci import COMPARTMENT, SERVING
 from tianji.protocol.vendors.sagemaker import path as endpoint_path
@@ -62,7 +62,7 @@ def watsonx(request: EmbeddingRequest, target: Target) -> VendorOutbound:
     members = placed({"model_id": target.model, "inputs": request.texts, **request.extra}, target)
 
     def read(body: bytes, target: Target) -> Embeddings:
-        found = decode(body, _Watsonx, target)
+        found = decoded(body, _Watsonx, target)
         return Embeddings([each.embedding for each in found.results], found.input_token_count)
 
     return VendorOutbound(members, "/ml/v1/text/embeddings", target, read, len(request.texts))
@@ -95,7 +95,7 @@ def vertex_ai(request: EmbeddingRequest, target: Target) -> VendorOutbound:
         members["parameters"] = parameters
 
     def read(body: bytes, target: Target) -> Embeddings:
-        found = [each.embeddings for each in decode(body, _Predictions, target).predictions]
+        found = [each.embeddings for each in decoded(body, _Predictions, target).predictions]
         counted = [each.statistics.token_count for each in found if each.statistics is not None]
         tokens = int(sum(counted)) if len(counted) == len(found) else None
         return Embeddings([each.values for each in found], tokens)
@@ -146,17 +146,17 @@ def bedrock(request: EmbeddingRequest, target: Target) -> VendorOutbound:
 
 
 def _read_titan(body: bytes, target: Target) -> Embeddings:
-    found = decode(body, _Titan, target)
+    found = decoded(body, _Titan, target)
     return Embeddings([found.embedding], found.inputTextTokenCount)
 
 
 def _read_cohere(body: bytes, target: Target) -> Embeddings:
-    found = decode(body, _Cohere, target).embeddings
+    found = decoded(body, _Cohere, target).embeddings
     return Embeddings(found.float if isinstance(found, _Floats) else found)
 
 
 def _read_nova(body: bytes, target: Target) -> Embeddings:
-    return Embeddings([each.embedding for each in decode(body, _Nova, target).embeddings])
+    return Embeddings([each.embedding for each in decoded(body, _Nova, target).embeddings])
 
 
 class _SageMaker(Struct):
@@ -168,7 +168,7 @@ def sagemaker(request: EmbeddingRequest, target: Target) -> VendorOutbound:
     members = {"inputs": request.texts, **request.extra}
 
     def read(body: bytes, target: Target) -> Embeddings:
-        found: Any = decode(body, list[Vector] | _SageMaker, target)  # type: ignore[arg-type]  # a union is no class
+        found: Any = decoded(body, list[Vector] | _SageMaker, target)  # type: ignore[arg-type]  # a union is no class
         return Embeddings(found.embedding if isinstance(found, _SageMaker) else found)
 
     return VendorOutbound(members, endpoint_path(target, streamed=False), target, read, len(request.texts))
@@ -191,7 +191,7 @@ def oci(request: EmbeddingRequest, target: Target) -> VendorOutbound:
     members |= without_none({"outputDimensions": request.dimensions}) | extra
 
     def read(body: bytes, target: Target) -> Embeddings:
-        found = decode(body, _Oci, target)
+        found = decoded(body, _Oci, target)
         return Embeddings(found.embeddings, None if found.usage is None else found.usage.promptTokens)
 
     return VendorOutbound(members, "/20231130/actions/embedText", target, read, len(request.texts))
@@ -217,7 +217,7 @@ def snowflake(request: EmbeddingRequest, target: Target) -> VendorOutbound:
     members = {"model": target.model, "text": request.texts, **request.extra}
 
     def read(body: bytes, target: Target) -> Embeddings:
-        found = decode(body, _Snowflake, target)
+        found = decoded(body, _Snowflake, target)
         vectors = [vector for each in found.data for vector in each.embedding]
         return Embeddings(vectors, None if found.usage is None else found.usage.total_tokens)
 
@@ -239,7 +239,7 @@ def triton(request: EmbeddingRequest, target: Target) -> VendorOutbound:
     tensor = {"name": "input_text", "shape": [len(request.texts)], "datatype": "BYTES", "data": request.texts}
 
     def read(body: bytes, target: Target) -> Embeddings:
-        outputs = decode(body, _Triton, target).outputs
+        outputs = decoded(body, _Triton, target).outputs
         if not outputs or not outputs[0].shape or outputs[0].shape[-1] < 1:
             raise unreadable(target, "it has no tensor of vectors", body)
         flat, width = outputs[0].data, outputs[0].shape[-1]

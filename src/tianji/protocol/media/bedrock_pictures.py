@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from tianji.protocol.chat.support import unreadable, without_none
-from tianji.protocol.media.form import Asked, Json, Outbound, decoded, lacking
+from tianji.protocol.chat.support import decoded, unreadable, without_none
+from tianji.protocol.media.form import Asked, Json, Outbound, lacking
 from tianji.protocol.media.pictures import ASKED, answer_of, held_back, ratio_of, size_of
 
 _RATIOS: Final = ("1:1", "16:9", "9:16", "3:2", "2:3", "4:5", "5:4", "21:9", "9:21")

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from tianji.protocol.chat.support import without_none
-from tianji.protocol.media.form import Asked, Json, content_of, decoded, lacking
+from tianji.protocol.chat.support import decoded, without_none
+from tianji.protocol.media.form import Asked, Json, content_of, lacking
 from tianji.protocol.media.pictures import ASKED, answer_of, held_back, one, ratio_of, size_of
 from tianji.protocol.media.tasks import Call, Task, failed
 

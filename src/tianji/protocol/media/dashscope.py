@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from tianji.protocol.chat.support import unreadable, without_none
-from tianji.protocol.media.form import Asked, Json, Outbound, decoded
+from tianji.protocol.chat.support import decoded, unreadable, without_none
+from tianji.protocol.media.form import Asked, Json, Outbound
 from tianji.protocol.media.pictures import ASKED, answer_of, size_of
 
 

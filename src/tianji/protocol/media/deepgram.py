@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from tianji.protocol.chat.support import unreadable
-from tianji.protocol.media.form import Asked, Json, Outbound, as_file, decoded, lacking
+from tianji.protocol.chat.support import decoded, unreadable
+from tianji.protocol.media.form import Asked, Json, Outbound, as_file, lacking
 from tianji.protocol.media.transcripts import PARAMETERS, Transcript, Word, answer_of, printed
 
 _SPEECH: Final = ("input", "voice", "model", "response_format", "speed", "instructions", "stream_format")

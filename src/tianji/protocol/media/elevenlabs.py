@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from tianji.protocol.chat.support import without_none
-from tianji.protocol.media.form import Asked, Json, Outbound, as_form, decoded, lacking
+from tianji.protocol.chat.support import decoded, without_none
+from tianji.protocol.media.form import Asked, Json, Outbound, as_form, lacking
 from tianji.protocol.media.transcripts import PARAMETERS, Transcript, Word, answer_of, printed
 
 VOICES: Final[Mapping[str, str]] = {

@@ -5,8 +5,8 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from tianji.protocol.chat.support import unreadable, without_none
-from tianji.protocol.media.form import Asked, Json, Outbound, decoded
+from tianji.protocol.chat.support import decoded, unreadable, without_none
+from tianji.protocol.media.form import Asked, Json, Outbound
 from tianji.protocol.media.pictures import ASKED, answer_of, size_of
 
 

@@ -6,18 +6,16 @@ returns an `Outbound`; it does no input or output. Files are handed on as they l
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from tianji.errors import Header, InvalidRequest, PayloadTooLarge, UnsupportedParams
 from tianji.protocol.chat.seam import Target
-from tianji.protocol.chat.support import unreadable
 from tianji.protocol.multipart import Piece, written
 
 Json = dict[str, Any]
-T = TypeVar("T")
 File = Piece[Any]
 Form = tuple[bytes, list[Any], int]
 """A body in pieces, which are bytes or places of files: its type, they, and its length."""
@@ -115,14 +113,6 @@ class Outbound:
     def answer(self, body: bytes) -> bytes:
         """Return an answer in OpenAI's form. Raises UpstreamProtocolError."""
         return body if self._read is None else msgspec.json.encode(self._read(body))
-
-
-def decoded(body: bytes, kind: type[T], target: Target) -> T:
-    """Decode an answer. Raises UpstreamProtocolError."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise unreadable(target, str(error), body) from error
 
 
 def content_of(file: File, most: int) -> bytes:

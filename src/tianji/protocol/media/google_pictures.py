@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tianji.protocol.chat.support import unreadable, without_none
+from tianji.protocol.chat.support import decoded, unreadable, without_none
 from tianji.protocol.gemini.models import method_path, whole_path
-from tianji.protocol.media.form import Asked, Json, Outbound, decoded, lacking
+from tianji.protocol.media.form import Asked, Json, Outbound, lacking
 from tianji.protocol.media.pictures import ASKED, answer_of, held_back, ratio_of
 
 _RATIOS: Final = ("1:1", "3:4", "4:3", "9:16", "16:9")

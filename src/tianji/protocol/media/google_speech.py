@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tianji.protocol.chat.support import unreadable
+from tianji.protocol.chat.support import decoded, unreadable
 from tianji.protocol.gemini.models import whole_path
-from tianji.protocol.media.form import Asked, Json, Outbound, decoded, lacking
+from tianji.protocol.media.form import Asked, Json, Outbound, lacking
 
 RATE: Final = 24_000  # samples a second
 _VOICES: Final[Mapping[str, str]] = {

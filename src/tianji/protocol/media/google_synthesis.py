@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from tianji.protocol.chat.support import unreadable, without_none
-from tianji.protocol.media.form import Asked, Json, Outbound, decoded, lacking
+from tianji.protocol.chat.support import decoded, unreadable, without_none
+from tianji.protocol.media.form import Asked, Json, Outbound, lacking
 
 USUAL: Final = "en-US-Chirp3-HD-Charon"
 _VOICES: Final[Mapping[str, str]] = {

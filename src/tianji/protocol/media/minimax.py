@@ -6,8 +6,8 @@ from typing import Any, Final
 from msgspec import Struct
 
 from tianji.errors import StreamFailed
-from tianji.protocol.chat.support import unreadable, without_none
-from tianji.protocol.media.form import Asked, Outbound, decoded, lacking
+from tianji.protocol.chat.support import decoded, unreadable, without_none
+from tianji.protocol.media.form import Asked, Outbound, lacking
 
 _FORMATS: Final[Mapping[str, bytes]] = {
     "mp3": b"audio/mpeg",

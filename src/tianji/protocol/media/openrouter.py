@@ -4,8 +4,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from tianji.protocol.chat.support import unreadable
-from tianji.protocol.media.form import Asked, Json, Outbound, decoded, lacking
+from tianji.protocol.chat.support import decoded, unreadable
+from tianji.protocol.media.form import Asked, Json, Outbound, lacking
 from tianji.protocol.media.pictures import ASKED, answer_of, ratio_of
 
 

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from tianji.protocol.chat.support import without_none
-from tianji.protocol.media.form import Asked, Json, as_form, decoded, lacking
+from tianji.protocol.chat.support import decoded, without_none
+from tianji.protocol.media.form import Asked, Json, as_form, lacking
 from tianji.protocol.media.ocr import held, members_of, source_of
 from tianji.protocol.media.tasks import Call, Left, Task, failed
 

@@ -4,7 +4,8 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from tianji.protocol.media.form import Asked, decoded
+from tianji.protocol.chat.support import decoded
+from tianji.protocol.media.form import Asked
 from tianji.protocol.media.pictures import ASKED, answer_of, held_back, one, size_of
 from tianji.protocol.media.tasks import Call, Left, Task, failed
 

@@ -12,8 +12,8 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from tianji.errors import InvalidRequest
-from tianji.protocol.chat.support import without_none
-from tianji.protocol.media.form import Asked, Json, as_form, decoded, lacking
+from tianji.protocol.chat.support import decoded, without_none
+from tianji.protocol.media.form import Asked, Json, as_form, lacking
 from tianji.protocol.media.tasks import Call, Left, Task, failed
 from tianji.protocol.media.transcripts import OWN, PARAMETERS, Transcript, Word, answer_of, diarized
 

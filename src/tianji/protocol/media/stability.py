@@ -5,8 +5,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from tianji.protocol.chat.support import without_none
-from tianji.protocol.media.form import Asked, Json, Outbound, as_form, decoded, lacking
+from tianji.protocol.chat.support import decoded, without_none
+from tianji.protocol.media.form import Asked, Json, Outbound, as_form, lacking
 from tianji.protocol.media.pictures import ASKED, answer_of, held_back, ratio_of
 
 _ROUTES: Final[Mapping[str, str]] = {"core": "core", "ultra": "ultra"}  # models with a path of their own

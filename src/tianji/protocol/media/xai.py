@@ -2,7 +2,8 @@
 
 from msgspec import Struct
 
-from tianji.protocol.media.form import Asked, Json, Outbound, as_form, decoded
+from tianji.protocol.chat.support import decoded
+from tianji.protocol.media.form import Asked, Json, Outbound, as_form
 from tianji.protocol.media.transcripts import PARAMETERS, SPOKEN, Transcript, Word, answer_of, diarized, printed
 
 

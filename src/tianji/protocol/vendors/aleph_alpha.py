@@ -2,12 +2,11 @@
 
 from typing import Annotated, Final
 
-import msgspec
 from msgspec import Meta, Struct
 
 from tianji.protocol.chat.request import Request
 from tianji.protocol.chat.seam import Target
-from tianji.protocol.chat.support import lacking, unreadable, without_none
+from tianji.protocol.chat.support import decoded, lacking, unreadable, without_none
 from tianji.protocol.chat.whole import TALKS_ONLY, Said, WholeText, alone, limit_of, stops_of
 from tianji.protocol.chat.words import prompt_of
 
@@ -44,10 +43,7 @@ def outbound(request: Request, target: Target) -> WholeText:
     }
 
     def read(body: bytes) -> Said:
-        try:
-            found = msgspec.json.decode(body, type=_Answer)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise unreadable(target, str(error), body) from error
+        found = decoded(body, _Answer, target)
         if not found.completions:
             raise unreadable(target, "it has no completions", body)
         first = found.completions[0]

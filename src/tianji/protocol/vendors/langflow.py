@@ -5,13 +5,12 @@ https://docs.langflow.org/api-flows-run. A flow keeps its own memory, under the 
 
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 
 from tianji.errors import InvalidRequest
 from tianji.protocol.chat.request import Request
 from tianji.protocol.chat.seam import Target
-from tianji.protocol.chat.support import lacking, unreadable
+from tianji.protocol.chat.support import decoded, lacking, unreadable
 from tianji.protocol.chat.whole import Said, WholeText, alone
 from tianji.protocol.chat.words import words_of
 from tianji.protocol.vendors.langgraph import UNSUPPORTED as OF_GRAPHS
@@ -46,10 +45,7 @@ def outbound(request: Request, target: Target) -> WholeText:
     members = {"input_value": text, "input_type": "chat", "output_type": "chat", **sent, **(request.extra or {})}
 
     def read(body: bytes) -> Said:
-        try:
-            found = msgspec.json.decode(body, type=_Answer)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise unreadable(target, str(error), body) from error
+        found = decoded(body, _Answer, target)
         for run in found.outputs:
             for output in run.outputs:
                 if (told := _text(output)) is not None:

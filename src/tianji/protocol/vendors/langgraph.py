@@ -5,12 +5,11 @@ https://langchain-ai.github.io/langgraph/cloud/reference/api/api_ref.html#tag/st
 
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 
 from tianji.protocol.chat.request import Request
 from tianji.protocol.chat.seam import Target
-from tianji.protocol.chat.support import lacking, unreadable
+from tianji.protocol.chat.support import decoded, lacking, unreadable
 from tianji.protocol.chat.turns import speaker_of
 from tianji.protocol.chat.whole import TALKS_ONLY, Said, WholeText, alone
 from tianji.protocol.chat.words import words_of
@@ -49,10 +48,7 @@ def outbound(request: Request, target: Target) -> WholeText:
     members = {"assistant_id": target.model, "input": {"messages": messages, **sent}, **(request.extra or {})}
 
     def read(body: bytes) -> Said:
-        try:
-            found = msgspec.json.decode(body, type=_State)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise unreadable(target, str(error), body) from error
+        found = decoded(body, _State, target)
         last = next((message for message in reversed(found.messages) if message.type in _SPOKEN), None)
         if last is None:
             raise unreadable(target, "its state has no message of an assistant", body)

@@ -3,12 +3,11 @@
 from typing import Annotated, Final
 from urllib.parse import quote
 
-import msgspec
 from msgspec import Meta, Struct
 
 from tianji.protocol.chat.request import Request
 from tianji.protocol.chat.seam import Target
-from tianji.protocol.chat.support import lacking, unreadable, without_none
+from tianji.protocol.chat.support import decoded, lacking, without_none
 from tianji.protocol.chat.whole import TALKS_ONLY, Said, WholeText, alone, limit_of, stops_of
 from tianji.protocol.chat.words import prompt_of
 
@@ -36,10 +35,7 @@ def outbound(request: Request, target: Target) -> WholeText:
     }
 
     def read(body: bytes) -> Said:
-        try:
-            found = msgspec.json.decode(body, type=_Generated)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise unreadable(target, str(error), body) from error
+        found = decoded(body, _Generated, target)
         return Said(found.generated_text, read=found.nb_input_tokens, made=found.nb_generated_tokens)
 
     suffix = f"/gpu/{quote(target.model, safe='/')}/generation"

@@ -6,12 +6,11 @@ tells the end of its stream from a break, so a client's stream has the answer in
 
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from tianji.protocol.chat.request import Request
 from tianji.protocol.chat.seam import Target
-from tianji.protocol.chat.support import lacking, unreadable, without_none
+from tianji.protocol.chat.support import decoded, lacking, without_none
 from tianji.protocol.chat.whole import TALKS_ONLY, Said, WholeText, alone, limit_of, stops_of
 from tianji.protocol.chat.words import prompt_of
 
@@ -39,10 +38,7 @@ def outbound(request: Request, target: Target) -> WholeText:
     }
 
     def read(body: bytes) -> Said:
-        try:
-            return Said(msgspec.json.decode(body, type=_Generated).text_output)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise unreadable(target, str(error), body) from error
+        return Said(decoded(body, _Generated, target).text_output)
 
     text = prompt_of(request.messages, target.provider)
     return WholeText({"text_input": text, "parameters": sent | without_none(parameters)}, "/generate", target, read)
