@@ -37,7 +37,8 @@ _EXACT_PARAMS: Final = (
     "weight litellm_credential_name ssl_verify order num_retries cooldown_time allowed_fails allowed_fails_policy "
     "tags tag_regex region_name adaptive_concurrency hedge_after silent_model silent_model_percent "
     "timeout_by_service_tier stream_timeout_by_service_tier use_in_pass_through use_chat_completions_api "
-    "cache_control_injection_points"
+    "cache_control_injection_points headers supports_system_message ensure_alternating_roles user_continue_message "
+    "assistant_continue_message"
 )
 _EXACT_INFO: Final = (
     "id mode requires_env supported_environments order cooldown_time allowed_fails allowed_fails_policy blocked "

@@ -87,6 +87,14 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
                     "api_key": "sk-canary-7Qx2Lm9Zt4Wc8Rv1",
                 },
             },
+            openai_model(
+                "taking-turns",
+                "gemma",
+                mock_process.url,
+                supports_system_message=False,
+                ensure_alternating_roles=True,
+                assistant_continue_message={"content": "Yes?"},
+            ),
             claude_model("claude-aloud", mock_process.url, merge_reasoning_content_in_choices=True),
         ],
         "router_settings": {"num_retries": 0},
@@ -387,3 +395,16 @@ def test_old_completions_are_asked_by_chat(gateway: Gateway, mock: Mock, claude:
     assert [block.to_dict()["text"] for block in said.content] == [whole["choices"][0]["message"]["content"]]
     old = gateway.post("/v1/completions", {"model": "texts", "prompt": "Which town?", "max_tokens": 9}).json()
     assert (old["object"], old["choices"][0]["text"]) == ("text_completion", whole["choices"][0]["message"]["content"])
+
+
+def test_a_conversation_is_as_its_model_wants_it(gateway: Gateway, mock: Mock) -> None:
+    said = [{"role": "system", "content": "Be nice."}, *TURNS, *TURNS]
+    assert gateway.chat({"model": "taking-turns", "messages": said}).status_code == 200
+    assert mock.last()["json"]["messages"] == [
+        {"role": "user", "content": "Be nice. Which town?"},
+        {"role": "assistant", "content": "Yes?"},
+        {"role": "user", "content": "Which town?"},
+    ]
+    body = {"model": "taking-turns", "max_tokens": 9, "system": "Be nice.", "messages": TURNS}
+    assert gateway.post("/v1/messages", body).status_code == 200
+    assert mock.last()["json"]["messages"] == [{"role": "user", "content": "Be nice. Which town?"}]

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tianji.errors import ConfigurationError, UnsupportedParams
 from tianji.providers.deployment import Deployment
-from tianji.providers.steps import cache_marks, paths, value_steps
+from tianji.providers.steps import cache_marks, conversations, paths, value_steps
 from tianji.providers.steps.parameters import CONTROL_FIELDS, NEVER_VALIDATED
 from tianji.providers.steps.step import Judge, Maker, Step
 from tianji.providers.upstream import Body, Condition, Shaping
@@ -48,12 +48,12 @@ def compile_shaping(deployment: Deployment, rules: Rules) -> Shaping:
     else:
         refuse = unsupported
     droppers = tuple(paths.dropper(paths.parse(name)) for name in deployment.drop if paths.is_path(name))
-    marks = cache_marks.marking(deployment.params)
+    own = (*conversations.arranging(deployment.params), *cache_marks.marking(deployment.params))
     merge = value_steps.merge_extra_body(_shared(CONTROL_FIELDS | names))
 
     def steps_when(drop_params: bool) -> tuple[Step, ...]:
         judge = Judge(deployment.provider, deployment.model, drop_params, deployment.allowed)
-        return (merge, *marks, *(maker(judge) for maker in makers), *droppers)
+        return (merge, *own, *(maker(judge) for maker in makers), *droppers)
 
     steps = steps_when(bool(deployment.drop_params))
     defaults = _defaults(deployment, rules, drop, refuse, steps)
