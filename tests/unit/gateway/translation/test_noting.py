@@ -15,8 +15,8 @@ from tianji._core.requests.silent import SilentExchange
 from tianji.errors import StreamFailed, TianjiError
 from tianji.gateway.compiled.snapshot import Snapshot
 from tianji.gateway.translation.passages import Native
+from tianji.gateway.translation.rehearsal import Question
 from tianji.gateway.translation.retelling import Notes
-from tianji.gateway.upkeep.probes import Question
 from tianji.providers.upstream import OwnForm
 
 FIELDS = (

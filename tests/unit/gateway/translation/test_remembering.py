@@ -20,9 +20,9 @@ from tianji._core.requests.silent import SilentExchange
 from tianji._core.streams.remembered import Translated
 from tianji.errors import StreamFailed, TianjiError
 from tianji.gateway.compiled.snapshot import Snapshot
+from tianji.gateway.translation.rehearsal import Question
 from tianji.gateway.translation.retelling import Teller
 from tianji.gateway.translation.translating import Translation
-from tianji.gateway.upkeep.probes import Question
 
 Json = dict[str, Any]
 PAIRS = [
