@@ -11,6 +11,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from tianji.config import tool_servers
+from tianji.config.absent import NEEDLESS, OPEN, SHOWN
 from tianji.config.schema.jwt import JwtAuth
 from tianji.config.schema.model import PRICE, PROVIDER_KEYS, ModelInfo, ModelParams
 
@@ -42,9 +43,10 @@ _EXACT_PARAMS: Final = (
 )
 _EXACT_INFO: Final = (
     "id mode requires_env supported_environments order cooldown_time allowed_fails allowed_fails_policy blocked "
-    "enable_tag_filtering allow_fail_open max_input_tokens team_id team_public_model_name access_groups "
-    "litellm_routing_preferences adaptive_router_preferences health_check_model health_check_timeout "
-    "health_check_params health_check_voice health_check_max_tokens disable_background_health_check"
+    "enable_tag_filtering allow_fail_open max_tokens max_input_tokens max_output_tokens team_id "
+    "team_public_model_name access_groups litellm_routing_preferences adaptive_router_preferences "
+    "health_check_model health_check_timeout health_check_params health_check_voice health_check_max_tokens "
+    "disable_background_health_check"
 )
 _ABILITIES: Final = (
     "function_calling tool_choice response_schema vision image_input audio_input audio_output pdf_input video_input "
@@ -116,6 +118,7 @@ _CACHE: Final = Support(
     "by meaning for requests of text alone, and none longer than the model reads; transcripts as JSON, unstreamed; no "
     "cloud IAM for Redis",
 )
+_CLIENTS: Final = Support("partial", "a client's api_key is taken; where requests go is the operator's to say")
 _BUDGET: Final = Support(
     "partial", "machines with a Redis in common share it; what is under way is paid for all the same"
 )
@@ -189,6 +192,7 @@ _HELD_TO: Final = (
     "general_settings.disable_spend_logs general_settings.disable_spend_updates "
     "general_settings.store_prompts_in_spend_logs general_settings.coordination_redis "
     "litellm_settings.budget_reset_time litellm_settings.max_internal_user_budget "
+    "litellm_settings.internal_user_budget_duration "
     "router_settings.redis_url router_settings.redis_host router_settings.redis_port router_settings.redis_password "
     "router_settings.redis_db"
 )
@@ -263,8 +267,10 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         **{f"{_INFO}supports_{name}": Support("exact", "false keeps requests away") for name in _ABILITIES.split()},
         _INFO + "base_model": EXACT,
         _INFO + "access_windows": GUARD,
-        _INFO + "*": Support("partial", "kept and shown, without further effect"),
+        **dict.fromkeys((_INFO + "*", *SHOWN), Support("partial", "kept and shown, without further effect")),
         # sections
+        **{key: Support("exact", why) for key, why in NEEDLESS.items()},
+        **dict.fromkeys(OPEN, GUARD),
         "environment_variables.*": EXACT,
         "include": EXACT,
         "credential_list": EXACT,
@@ -391,7 +397,8 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
             )
             for section in ("general_settings", "litellm_settings")
         },
-        "general_settings.allow_client_side_credentials": EXACT,
+        "general_settings.allow_client_side_credentials": _CLIENTS,
+        _PARAMS + "configurable_clientside_auth_params": _CLIENTS,
         "general_settings.dangerously_allow_mock_testing_request_params": EXACT,
         "general_settings.responses_websocket_session_limit_seconds": EXACT,
         **{

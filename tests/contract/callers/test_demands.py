@@ -21,7 +21,12 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     models = [openai_model(name, f"{name}-up", mock_process.url) for name in ("m", "held")]
-    config = {"model_list": models, "general_settings": SETTINGS, "router_settings": {"num_retries": 0}}
+    config = {
+        "model_list": models,
+        "general_settings": SETTINGS,
+        "router_settings": {"num_retries": 0},
+        "litellm_settings": {"max_internal_user_budget": 5, "internal_user_budget_duration": "30d"},
+    }
     with Gateway(config, tmp_path_factory.mktemp("demands"), edge=edge, workers=3) as running:
         yield running
 
@@ -90,6 +95,13 @@ def test_keys_and_service_accounts_have_demands_of_their_own(gateway: Gateway) -
     assert refused({"enforced_params": ["seed"]}) == "seed"
     assert refused({"enforced_params": ["seed"]}, seed=1) is None
     assert refused({}) is None
+
+
+def test_a_plain_user_has_the_budget_of_the_settings(gateway: Gateway) -> None:
+    made = gateway.post("/user/new", {"user_id": "plain"}).json()
+    assert (made["max_budget"], made["budget_duration"]) == (5.0, "30d")
+    own = gateway.post("/user/new", {"user_id": "own", "max_budget": 7, "budget_duration": "1d"}).json()
+    assert (own["max_budget"], own["budget_duration"]) == (7.0, "1d")
 
 
 def test_no_more_than_so_many_at_a_time_whoever_asks_whichever_worker(gateway: Gateway, mock: Mock) -> None:

@@ -255,6 +255,10 @@ def test_a_key_of_the_callers_own_says_nothing_of_the_deployment(stage: Stage, m
     assert [stage.send(theirs).status_code for _ in range(2)] == [401, 401]
     answer = stage.send(ask())
     assert (answer.status_code, answer.headers["x-litellm-model-name"]) == (200, "openai/a1")
+    asked = len(mock.requests())
+    elsewhere = stage.send(Ask(body={"api_key": "sk-of-the-caller", "api_base": "https://elsewhere.test"}))
+    assert (elsewhere.status_code, elsewhere.json()["error"]["param"]) == (400, "api_base")
+    assert len(mock.requests()) == asked  # the key is for another
 
 
 BACK = row(ask("a1", 429), ask("a2"), groups=PAIR, params=FIRST, script={"a1": [waits(1), 200]})

@@ -10,6 +10,7 @@ import pytest
 
 import tianji
 from tianji.config import Loaded
+from tianji.config.absent import NEEDLESS, OPEN
 from tianji.config.report import as_json, as_text, rows
 from tianji.config.schema import GeneralSettings, ModelInfo, ModelParams, RouterSettings, Settings
 from tianji.config.schema.jwt import JwtAuth
@@ -155,3 +156,11 @@ def test_no_key_that_the_gateway_reads_is_called_dead(section: str, schema: type
     assert len(read) > 20
     keys = {f"{section}.{name}" for name in read - {"extra"}} - SECTION_FIELDS.keys()
     assert not {key for key in keys if support(key) == UNSUPPORTED}
+
+
+def test_what_needs_nothing_is_said_to_and_what_stays_open_is_warned_of() -> None:
+    row = support("general_settings.proxy_batch_write_at")
+    assert (row.level, row.note) == ("exact", "what was spent is written as it comes")
+    assert support("general_settings.custom_key_generate").guards
+    assert support("model_list.model_info.description").level == "partial"
+    assert not {*NEEDLESS} & OPEN

@@ -62,6 +62,7 @@ UNSETTABLE: Final = frozenset(
 BARE_KEYS: Final = frozenset({b"api-key", b"x-api-key", b"x-goog-api-key"})
 TOKEN: Final = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 
+_ADDRESSES: Final = ("api_base", "base_url")
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -193,6 +194,7 @@ def read_steering(exchange: Exchange, table: Table, model: str | None) -> Steeri
         if name.encode() in table.watched or name in NESTED_IN or "cost" in name
     }
     check_body(watched, any_credentials=table.trusts_clients)
+    _refuse_address(watched)
     if not table.router.switches.lets_tests:
         check_test_faults(watched)
     headers = dict(exchange.headers)
@@ -220,6 +222,17 @@ def read_steering(exchange: Exchange, table: Table, model: str | None) -> Steeri
     table.router.switches.patience.priority(watched.get("priority"))
     read_request(model or "", watched, headers, any_credentials=table.trusts_clients)
     return steering
+
+
+def _refuse_address(members: Mapping[str, object]) -> None:
+    """Refuse an address of the client's, whoever allows it: none is served, and its key would go to another."""
+    name = next((name for name in _ADDRESSES if members.get(name)), None)
+    if name is not None:
+        raise InvalidRequest(
+            f"`{name}` is not served: requests go where the operator says. Leave it out, or ask for a model of that "
+            "address; `api_key` is taken.",
+            param=name,
+        )
 
 
 def _seconds(name: str, value: object) -> float | None:

@@ -128,7 +128,8 @@ def _fill(call: Call, values: Row) -> None:
     budget = defaults.max_budget if defaults.max_budget is not None else settings.max_internal_user_budget
     if values.get("max_budget") is None and budget is not None:
         values["max_budget"] = stored("max_budget", budget)
-    for name, value in (("budget_duration", defaults.budget_duration), ("models", list(defaults.models) or None)):
+    span = defaults.budget_duration or settings.internal_user_budget_duration
+    for name, value in (("budget_duration", span), ("models", list(defaults.models) or None)):
         if values.get(name) is None and value is not None:
             values[name] = value
 

@@ -1,0 +1,49 @@
+"""Keys without an effect of their own: who needs none, what is only shown, and what leaves something open."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+NEEDLESS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "general_settings.litellm_license": "no feature needs one",
+        "general_settings.proxy_batch_write_at": "what was spent is written as it comes",
+        "general_settings.use_redis_transaction_buffer": "one process of a machine writes what was spent",
+        "general_settings.disable_adding_master_key_hash_to_db": "it is never there",
+        "general_settings.proxy_budget_rescheduler_max_time": "proxy_budget_rescheduler_min_time says it alone",
+        "general_settings.otel": "callbacks: [otel] tells traces",
+        "litellm_settings.suppress_debug_info": "an error says no more than it has to",
+        "litellm_settings.disable_aiohttp_transport": "upstreams are called by code of the gateway's own",
+        "litellm_settings.disable_add_user_agent_to_request_tags": "a user agent is no tag",
+        "litellm_settings.use_chat_completions_url_for_anthropic_messages": "it is where nobody speaks Messages",
+        "litellm_settings.max_end_user_budget": "without effect here and there: use max_end_user_budget_id",
+        "litellm_settings.disable_hf_tokenizer_download": "none is downloaded",
+    }
+)
+"""Why: what they ask for is so in any case, or there is nothing to ask it of."""
+SHOWN: Final = frozenset(
+    f"model_list.model_info.{name}"
+    for name in (
+        "display_name", "description", "deprecation_date", "successor_model", "supported_regions", "output_vector_size",
+        "supported_openai_params", "tier",
+    )
+)  # fmt: skip
+OPEN: Final = frozenset(
+    (
+        "litellm_settings.banned_keywords_list",
+        "litellm_settings.blocked_user_list",
+        "litellm_settings.tag_budget_config",
+        "litellm_settings.validate_end_user_id_in_db",
+        "litellm_settings.block_requests_for_models_without_pricing",
+        "general_settings.custom_key_generate",
+        "general_settings.custom_key_update",
+        "general_settings.custom_key_policy",
+        "general_settings.custom_team_metadata_validate",
+        "general_settings.team_metadata_schema",
+        "general_settings.disable_key_generate_for_org_admin",
+        "general_settings.disable_requester_ip_address_logging",
+        "model_list.litellm_params.default_api_key_tpm_limit",
+        "model_list.litellm_params.default_api_key_rpm_limit",
+    )
+)
+"""What forbids or limits in LiteLLM, and does not here."""
