@@ -35,8 +35,6 @@ OPEN: Final = frozenset(
         "litellm_settings.tag_budget_config",
         "litellm_settings.validate_end_user_id_in_db",
         "litellm_settings.block_requests_for_models_without_pricing",
-        "general_settings.custom_key_generate",
-        "general_settings.custom_key_update",
         "general_settings.custom_key_policy",
         "general_settings.custom_team_metadata_validate",
         "general_settings.team_metadata_schema",

@@ -194,7 +194,7 @@ _HELD_TO: Final = (
     "litellm_settings.budget_reset_time litellm_settings.max_internal_user_budget "
     "litellm_settings.internal_user_budget_duration "
     "router_settings.redis_url router_settings.redis_host router_settings.redis_port router_settings.redis_password "
-    "router_settings.redis_db"
+    "router_settings.redis_db general_settings.custom_key_generate general_settings.custom_key_update"
 )
 _TEAMS: Final = Support("partial", "the first that exists, or the one that x-litellm-team-id names, whatever the model")
 

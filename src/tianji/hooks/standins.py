@@ -71,6 +71,12 @@ class UserAPIKeyAuth(Node):
     """Whose request it is."""
 
 
+class GenerateKeyRequest(Node):
+    """Which key is asked for. Older code calls `json` and `dict`, which both give the members."""
+
+    json = dict = Node.model_dump
+
+
 class LitellmUserRoles(StrEnum):
     """What users may be."""
 
@@ -182,6 +188,8 @@ NAMES: Final[Mapping[str, Any]] = {
     "CustomBatchLogger": CustomBatchLogger,
     "DualCache": DualCache,
     "UserAPIKeyAuth": UserAPIKeyAuth,
+    "GenerateKeyRequest": GenerateKeyRequest,
+    "UpdateKeyRequest": GenerateKeyRequest,
     "LitellmUserRoles": LitellmUserRoles,
     "ModelResponse": ModelResponse,
     "Choices": Choices,

@@ -1,5 +1,6 @@
 """What the operator demands of all requests: a user, no tags of clients, and not too many at a time."""
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,11 +10,31 @@ import httpx
 import pytest
 from tests.contract.harness import CHAT, Gateway, Mock, eventually, openai_model
 
+CODE = """
+from fastapi import HTTPException
+from litellm.proxy._types import GenerateKeyRequest, UpdateKeyRequest
+
+async def made(data: GenerateKeyRequest) -> dict:
+    if data.key_alias == "broken":
+        raise RuntimeError("canary-of-the-code")
+    if data.key_alias == "raised":
+        raise HTTPException(status_code=400, detail="not so")
+    if data.key_alias == "odd":
+        return True
+    if data.key_alias == "homeless" and data.json()["team_id"] is None and data.dict()["models"] is None:
+        return {"decision": False, "message": "No team id provided."}
+    return {"decision": True}
+
+def changed(data: UpdateKeyRequest) -> dict:
+    return {"decision": data.max_budget is None}
+"""
 SETTINGS = {
     "enforce_user_param": True,
     "reject_clientside_metadata_tags": True,
     "global_max_parallel_requests": 3,
     "search_tools": [],
+    "custom_key_generate": "key_rules.made",
+    "custom_key_update": "key_rules.changed",
     "service_account_settings": {"enforced_params": ["metadata.job"]},
 }
 
@@ -27,7 +48,9 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
         "router_settings": {"num_retries": 0},
         "litellm_settings": {"max_internal_user_budget": 5, "internal_user_budget_duration": "30d"},
     }
-    with Gateway(config, tmp_path_factory.mktemp("demands"), edge=edge, workers=3) as running:
+    folder = tmp_path_factory.mktemp("demands")
+    (folder / "key_rules.py").write_text(CODE)
+    with Gateway(config, folder, edge=edge, workers=3) as running:
         yield running
 
 
@@ -95,6 +118,28 @@ def test_keys_and_service_accounts_have_demands_of_their_own(gateway: Gateway) -
     assert refused({"enforced_params": ["seed"]}) == "seed"
     assert refused({"enforced_params": ["seed"]}, seed=1) is None
     assert refused({}) is None
+
+
+def test_the_operators_own_code_says_which_keys_there_are(gateway: Gateway) -> None:
+    def made(alias: str, path: str = "/key/generate", **more: Any) -> tuple[int, str]:
+        answer = gateway.post(path, {"key_alias": alias, **more})
+        return answer.status_code, answer.text
+
+    status, text = made("homeless")
+    assert (status, "No team id provided." in text) == (403, True)
+    status, text = made("raised")
+    assert (status, "not so" in text) == (400, True)
+    for alias in ("broken", "odd"):
+        status, text = made(alias)
+        assert (status, "canary" in text) == (503, False)
+    assert "canary-of-the-code" in gateway.log
+    assert gateway.post("/team/new", {"team_id": "housed"}).status_code == 200
+    assert made("broken", "/key/service-account/generate", team_id="housed")[0] == 503
+    status, text = made("homeless", team_id="housed")
+    assert status == 200
+    key = json.loads(text)["key"]
+    assert gateway.post("/key/update", {"key": key, "max_budget": 1}).status_code == 403
+    assert gateway.post("/key/update", {"key": key, "key_alias": "renamed"}).status_code == 200
 
 
 def test_a_plain_user_has_the_budget_of_the_settings(gateway: Gateway) -> None:

@@ -21,6 +21,7 @@ from tianji.management.keys import fields as key_fields
 from tianji.management.keys import generation as key_generation
 from tianji.management.keys import guardrails as key_guardrails
 from tianji.management.keys import keeping as key_keeping
+from tianji.management.keys import own_word
 from tianji.management.keys.fields import KeyFields, Text
 from tianji.management.keys.reading import described, found
 from tianji.management.limits import bounds
@@ -78,7 +79,9 @@ class Many(Struct, kw_only=True):
 
 async def generate(call: Call) -> Row:
     """Make a key."""
-    return await make(call, call.body(KeyFields))
+    body = call.body(KeyFields)
+    await own_word.require(call, "custom_key_generate", body)
+    return await make(call, body)
 
 
 async def service(call: Call) -> Row:
@@ -90,6 +93,7 @@ async def service(call: Call) -> Row:
     if metadata.get("service_account_id") is None:  # what tells later that nobody is behind it
         name = body.key_alias if isinstance(body.key_alias, str) else str(uuid.uuid4())
         body = msgspec.structs.replace(body, metadata={**metadata, "service_account_id": name})
+    await own_word.require(call, "custom_key_generate", body)
     return await make(call, body, personal=None)
 
 
@@ -232,6 +236,7 @@ async def update(call: Call) -> Row:
 async def change(call: Call, before: Row, body: KeyFields, permission: str = "/key/update") -> Row:
     """Change a key by the fields of a request, and return its row."""
     await ownership.require_key(call, before, permission)
+    await own_word.require(call, "custom_key_update", body)
     values = sent(body)
     for name in ("key", "new_key", "grace_period", "new_master_key"):
         values.pop(name, None)
