@@ -39,9 +39,6 @@ OPEN: Final = frozenset(
         "general_settings.custom_team_metadata_validate",
         "general_settings.team_metadata_schema",
         "general_settings.disable_key_generate_for_org_admin",
-        "general_settings.disable_requester_ip_address_logging",
-        "model_list.litellm_params.default_api_key_tpm_limit",
-        "model_list.litellm_params.default_api_key_rpm_limit",
     )
 )
 """What forbids or limits in LiteLLM, and does not here."""

@@ -39,7 +39,7 @@ _EXACT_PARAMS: Final = (
     "tags tag_regex region_name adaptive_concurrency hedge_after silent_model silent_model_percent "
     "timeout_by_service_tier stream_timeout_by_service_tier use_in_pass_through use_chat_completions_api "
     "cache_control_injection_points headers supports_system_message ensure_alternating_roles user_continue_message "
-    "assistant_continue_message"
+    "assistant_continue_message default_api_key_rpm_limit default_api_key_tpm_limit"
 )
 _EXACT_INFO: Final = (
     "id mode requires_env supported_environments order cooldown_time allowed_fails allowed_fails_policy blocked "
@@ -194,7 +194,8 @@ _HELD_TO: Final = (
     "litellm_settings.budget_reset_time litellm_settings.max_internal_user_budget "
     "litellm_settings.internal_user_budget_duration "
     "router_settings.redis_url router_settings.redis_host router_settings.redis_port router_settings.redis_password "
-    "router_settings.redis_db general_settings.custom_key_generate general_settings.custom_key_update"
+    "router_settings.redis_db general_settings.custom_key_generate general_settings.custom_key_update "
+    "general_settings.disable_requester_ip_address_logging"
 )
 _TEAMS: Final = Support("partial", "the first that exists, or the one that x-litellm-team-id names, whatever the model")
 
@@ -354,9 +355,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
                 "skip_batch_input_file_rate_limiting_for_providers",
             )
         },
-        "general_settings.max_file_size_mb": Support(
-            "exact", "of the whole body that brings the file; 1024 unless said"
-        ),
+        "general_settings.max_file_size_mb": Support("exact", "of the whole body; 1024 unless said"),
         "general_settings.pass_through_endpoints": Support(
             "partial", "all but adapters in Python; what lies below a path goes, too, unless include_subpath is false"
         ),

@@ -61,6 +61,7 @@ class Party(Struct, frozen=True):
     session_id: str | None
     tags: tuple[str, ...]
     request: Heard | None
+    hides_peer: bool = False  # the address of the client is not kept
 
 
 class Bookkeeping:
@@ -97,6 +98,7 @@ class Bookkeeping:
         self._heeds_quiet = not config.litellm_settings.global_disable_no_log_param
         self._tellings = Tellings(config)
         self._brings = brings(config)
+        self.entries.hides_peers = config.general_settings.disable_requester_ip_address_logging
         self.entries.reads_limits = PROMETHEUS in named_in(config)
         watches = config.general_settings.alerting and config.general_settings.ratelimit_alert_threshold is not None
         self.entries.used = load("tianji.routing.quota").used if watches else None
@@ -171,6 +173,7 @@ class Bookkeeping:
             session_id=None if not session else name(session),
             tags=() if body is None else tuple(map(name, parties.tags(asked, body)[:MOST_TAGS])),
             request=self._tellings.heard(asked.exchange, body) if self._is_heard(asked, body) else None,
+            hides_peer=self.entries.hides_peers,
         )
 
     def _has_words(self, caller: Identity) -> bool:
@@ -273,6 +276,6 @@ def whose(exchange: Exchange, caller: Identity, party: Party) -> dict[str, Any]:
         "project_id": caller.project_id,
         "end_user": party.end_user,
         "session_id": party.session_id,
-        "ip": None if exchange.peer is None else exchange.peer[0],
+        "ip": None if party.hides_peer or exchange.peer is None else exchange.peer[0],
         "tags": party.tags,
     }

@@ -18,9 +18,10 @@ from tianji.limiting.model_budgets import (
     nanos,
 )  # fmt: skip
 from tianji.limiting.rows import Holder, Kind, Part, row_name
-from tianji.limiting.rules import COUNTED, Renew, Rules, Span
+from tianji.limiting.rules import COUNTED, Renew, Rules, Span, Usual
 
 _NONE: Final = Limits()
+_FREE: Final = Usual()
 _BUDGET: Final = KIND_NAMES.index("budget")
 
 
@@ -61,12 +62,24 @@ class Holding:
         """
         of_team = any(holder.kind == "team" for holder in holders)
         names = names_of(asked, model)
-        key = next((holder.limits for holder in holders if holder.kind == "key"), _NONE)
+        key, team = (next((one.limits for one in holders if one.kind == kind), _NONE) for kind in ("key", "team"))
+        usual = self._usual(model, names, team)
         for holder in holders:
             pays = holder.kind != "user" or not of_team or self._rules.users_pay_for_teams
             yield from self._whole(holder, model, since_1970, pays=pays)
             yield from self._windows(holder, since_1970)
-            yield from self._model(holder, model, names, since_1970, key if holder.kind == "team" else _NONE)
+            above = key if holder.kind == "team" else _NONE
+            yield from self._model(holder, model, names, since_1970, above, usual if holder.kind == "key" else _FREE)
+
+    def _usual(self, model: str, names: Sequence[str], team: Limits) -> Usual:
+        """Return what a key may have of a model of which neither it nor its team says anything."""
+        usual = self._rules.usual.get(model, _FREE)
+        if usual is _FREE:
+            return usual
+        return Usual(
+            usual.requests if _first(team.model_rpm_limit, names) is None else None,
+            usual.tokens if _first(team.model_tpm_limit, names) is None else None,
+        )
 
     def _whole(self, holder: Holder, model: str, since_1970: float, *, pays: bool) -> Iterator[Held]:
         limits = holder.limits
@@ -108,16 +121,21 @@ class Holding:
             yield Held(limit, holder.kind, holder.id, "window", duration, period_end=ends, span=span)
 
     def _model(
-        self, holder: Holder, model: str, names: Sequence[str], since_1970: float, key: Limits
+        self, holder: Holder, model: str, names: Sequence[str], since_1970: float, key: Limits, usual: Usual
     ) -> Iterator[Held]:
-        """Yield what holds for the model. What `key` says of it goes before what its team says."""
+        """Yield what holds for the model. What `key` says of it goes before what its team says.
+
+        usual: what holds where nothing else does
+        """
         limits = holder.limits
         of_key, entry = entry_of(key.model_max_budget, names), entry_of(limits.model_max_budget, names)
         rates = (_first(key.model_rpm_limit, names), _first(key.model_tpm_limit, names))
         own = all(rate is None for rate in (*rates, of_key.get("rpm_limit"), of_key.get("tpm_limit")))
         requests = _first(limits.model_rpm_limit, names, entry.get("rpm_limit")) if own else None
+        requests = usual.requests if requests is None else requests
         requests = eased(requests, limits.rpm_limit_type, model, self._troubled)
         tokens = _first(limits.model_tpm_limit, names, entry.get("tpm_limit")) if own else None
+        tokens = usual.tokens if tokens is None else tokens
         tokens = eased(tokens, limits.tpm_limit_type, model, self._troubled)
         prompt, answer = (_first(rates, names) for rates in (limits.model_itpm_limit, limits.model_otpm_limit))
         if any(figure is not None for figure in (requests, tokens, prompt, answer)):

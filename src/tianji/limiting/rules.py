@@ -1,13 +1,13 @@
 """What the configuration says of limits and budgets, and when budgets begin anew."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, time, tzinfo
 from typing import Final, Literal
 
 from msgspec import Struct
 
 from tianji.auth.durations import following, next_reset, span, zone
-from tianji.config.schema import Config
+from tianji.config.schema import Config, ModelEntry
 
 Renew = Callable[[float, float], tuple[float, float]]
 """Gives beginning and end of the period under way, of the end of an earlier one and the time: seconds since 1970."""
@@ -16,6 +16,13 @@ Span = Callable[[float], tuple[float, float]]
 """Gives beginning and end of a period by the calendar, of a moment within it; all are seconds since 1970."""
 
 COUNTED: Final = {"total": "tokens", "input": "input_tokens", "output": "output_tokens"}
+
+
+class Usual(Struct, frozen=True):
+    """What a key may have of a model in a minute: the least that one of its deployments says."""
+
+    requests: int | None = None
+    tokens: int | None = None
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -28,6 +35,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     zone: tzinfo = UTC
     day_begins: time = time()
     resets: bool = True  # whether budgets begin anew at all
+    usual: Mapping[str, "Usual"] = {}  # by model group, of keys of which nobody says what they may have of it
 
     def period_end(self, duration: str, since_1970: float) -> float:
         """Return the end of the period of a budget that begins to be counted now. Raises Unacceptable."""
@@ -68,7 +76,22 @@ def rules_of(config: Config) -> Rules:
         zone=zone(settings.timezone),
         day_begins=time.fromisoformat(settings.budget_reset_time or "00:00"),
         resets=not general.disable_reset_budget,
+        usual=_usual(config.model_list),
     )
+
+
+def _usual(entries: Iterable[ModelEntry]) -> dict[str, Usual]:
+    found: dict[str, Usual] = {}
+    for entry in entries:
+        requests, tokens = entry.params.default_api_key_rpm_limit, entry.params.default_api_key_tpm_limit
+        if requests is not None or tokens is not None:
+            so_far = found.get(entry.model_name, Usual())
+            found[entry.model_name] = Usual(_least(so_far.requests, requests), _least(so_far.tokens, tokens))
+    return found
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    return min((figure for figure in (one, other) if figure is not None), default=None)
 
 
 def _moment(since_1970: float) -> datetime:

@@ -42,6 +42,7 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     models = [openai_model(name, f"{name}-up", mock_process.url) for name in ("m", "held")]
+    models.append(openai_model("rationed", "m-up", mock_process.url, default_api_key_rpm_limit=1))
     config = {
         "model_list": models,
         "general_settings": SETTINGS,
@@ -140,6 +141,17 @@ def test_the_operators_own_code_says_which_keys_there_are(gateway: Gateway) -> N
     key = json.loads(text)["key"]
     assert gateway.post("/key/update", {"key": key, "max_budget": 1}).status_code == 403
     assert gateway.post("/key/update", {"key": key, "key_alias": "renamed"}).status_code == 200
+
+
+def test_a_key_has_of_a_model_what_its_deployments_say(gateway: Gateway) -> None:
+    keys = [gateway.post("/key/generate", {}).json()["key"] for _ in range(2)]
+    freed = gateway.post("/key/generate", {"model_rpm_limit": {"rationed": 9}}).json()["key"]
+
+    def asked(key: str) -> int:
+        headers = {"authorization": f"Bearer {key}"}
+        return int(ask(gateway, more=headers, user="ann", model="rationed").status_code)
+
+    assert [asked(key) for key in (*keys, *keys, freed, freed)] == [200, 200, 429, 429, 200, 200]
 
 
 def test_a_plain_user_has_the_budget_of_the_settings(gateway: Gateway) -> None:

@@ -14,7 +14,7 @@ from tianji.errors import BudgetExceeded, RateLimited, Unacceptable
 from tianji.limiting.learning import learner
 from tianji.limiting.limiter import Limiter, NotLoaded
 from tianji.limiting.rows import Holder, Kind
-from tianji.limiting.rules import Rules
+from tianji.limiting.rules import Rules, Usual
 
 EPOCH = 1_700_000_000  # 2023-11-14 22:13:20 UTC
 CENT = 10_000_000
@@ -397,3 +397,22 @@ def test_what_others_spent_counts_where_it_is_counted() -> None:
     assert "Current cost: 0.03, Max budget: 0.03" in desk.over(identity)
     learn("team", "nobody-counts-it", CENT, None)
     assert desk.limiter.limits(caller(team=Limits(max_budget=1)), "m", "m").held[0].limit.money(0) is None
+
+
+def test_a_key_has_what_is_usual_unless_somebody_says_otherwise() -> None:
+    desk = Desk(Rules(usual={"m": Usual(requests=1, tokens=50)}))
+    nobody = caller(key=Limits())
+    desk.serve(nobody)
+    assert isinstance(desk.refusal(nobody), RateLimited)
+    desk.serve(nobody, "other")
+    assert desk.names(caller(team=Limits())) == []  # a key's, and nobody else's
+    own = caller(key=Limits(model_rpm_limit={"m": 2}))
+    for _ in range(2):
+        desk.serve(Identity(role=None, user_id=None, key="l", scopes=(Scope("key", "key-2", own.scopes[0].limits),)))
+    of_team = Identity(
+        role=None, user_id=None, key="n",
+        scopes=(Scope("key", "key-3", Limits()), Scope("team", "team-3", Limits(model_rpm_limit={"m": 3}))),
+    )  # fmt: skip
+    for _ in range(3):
+        desk.serve(of_team)
+    assert isinstance(desk.refusal(of_team), RateLimited)

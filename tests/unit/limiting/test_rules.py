@@ -1,14 +1,17 @@
 """What the configuration says of limits, and ends of periods."""
 
 from datetime import datetime, time
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
-from tianji.config.schema import Config
+from tianji.config.problems import Place
+from tianji.config.schema import Config, ModelEntry, ModelParams
+from tianji.config.schema.model import ModelInfo
 from tianji.errors import Unacceptable
-from tianji.limiting.rules import Rules, rules_of
+from tianji.limiting.rules import Rules, Usual, rules_of
 
 
 def at(text: str) -> float:
@@ -75,3 +78,18 @@ def test_where_nothing_is_to_begin_anew() -> None:
     assert Rules(resets=False).spans("1d") is None
     with pytest.raises(Unacceptable, match="model_max_budget"):
         Rules().span("None", 0.0, "model_max_budget")
+
+
+def test_what_is_usual_of_a_model_is_the_least_of_its_deployments() -> None:
+    def entry(name: str, **params: int) -> ModelEntry:
+        return ModelEntry(
+            model_name=name, params=ModelParams(model="openai/x", **params), info=ModelInfo(id="x"), id="x",
+            place=Place(Path("c.yaml"), 1),
+        )  # fmt: skip
+
+    entries = [
+        entry("m", default_api_key_rpm_limit=5),
+        entry("m", default_api_key_rpm_limit=3, default_api_key_tpm_limit=100),
+        entry("n"),
+    ]
+    assert rules_of(Config(model_list=tuple(entries))).usual == {"m": Usual(requests=3, tokens=100)}

@@ -31,6 +31,7 @@ cdef class Entries:
     cdef public bint says             # what was said is kept, too
     cdef public Py_ssize_t whole      # as it came, up to so many bytes of each side; 0: as `said` makes of it
     cdef Py_ssize_t large             # bytes; of an entry without that which has more, names are cut
+    cdef public bint hides_peers      # no address of a client is kept
     cdef public bint reads_limits     # what providers say is left of their limits is kept, too
     cdef public object used           # Callable[[list], int]: how much of a limit, < 0: not said; None: nobody asks
     cdef double refusals              # how many more refused requests get an entry at `refilled_at`

@@ -212,7 +212,7 @@ cdef class Entries:
         packer.text(None if party is None else party.end_user)
         packer.raw(caller.agent)
         packer.text(None if party is None else party.session_id)
-        packer.text(None if asked.exchange.peer is None else asked.exchange.peer[0])
+        packer.text(None if self.hides_peers or asked.exchange.peer is None else asked.exchange.peer[0])
         if party is None:
             packer.array(0)
         else:

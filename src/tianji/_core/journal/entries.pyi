@@ -18,6 +18,7 @@ class Caller: ...
 class Entries:
     says: bool
     whole: int
+    hides_peers: bool
     reads_limits: bool
     used: Callable[[list[tuple[bytes, bytes]]], int] | None
     def __init__(

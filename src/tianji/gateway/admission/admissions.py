@@ -88,7 +88,7 @@ class Admissions:
         self._stays = config.general_settings.disable_fallbacks_on_per_model_rate_limits
         self._checks_fallbacks = config.general_settings.enforce_fallback_budget
         self._reserves = not config.general_settings.disable_budget_reservation
-        self.counts_all = bool(self._proxy) or self._priorities is not None
+        self.counts_all = bool(self._proxy or self._rules.usual) or self._priorities is not None
 
     def enter(self, asked: Asked) -> "Admission | asyncio.Task[Admission | None] | None":
         """Let a request in, at once or later; None where nothing limits it.
