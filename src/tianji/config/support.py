@@ -368,7 +368,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.service_account_settings": Support(
             "exact", "keys with a service_account_id in their metadata"
         ),
-        "litellm_settings.extra_spend_tag_headers": EXACT,
+        **{f"litellm_settings.{name}": EXACT for name in ("extra_spend_tag_headers", "blocked_user_list")},
         "general_settings.enforce_user_param": Support(
             "partial", "of requests to models, with 400; metadata.user_id will do, too"
         ),

@@ -47,7 +47,11 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
         "model_list": models,
         "general_settings": SETTINGS,
         "router_settings": {"num_retries": 0},
-        "litellm_settings": {"max_internal_user_budget": 5, "internal_user_budget_duration": "30d"},
+        "litellm_settings": {
+            "max_internal_user_budget": 5,
+            "internal_user_budget_duration": "30d",
+            "blocked_user_list": ["mallory"],
+        },
     }
     folder = tmp_path_factory.mktemp("demands")
     (folder / "key_rules.py").write_text(CODE)
@@ -152,6 +156,14 @@ def test_a_key_has_of_a_model_what_its_deployments_say(gateway: Gateway) -> None
         return int(ask(gateway, more=headers, user="ann", model="rationed").status_code)
 
     assert [asked(key) for key in (*keys, *keys, freed, freed)] == [200, 200, 429, 429, 200, 200]
+
+
+def test_a_customer_is_blocked_by_the_configuration(gateway: Gateway, mock: Mock) -> None:
+    refused = ask(gateway, user="mallory")
+    assert (refused.status_code, refused.json()["error"]["type"]) == (401, "auth_error")
+    headers = {"x-litellm-customer-id": "mallory"}
+    assert ask(gateway, "/v1/messages", headers, metadata={"user_id": "ann"}).status_code == 401
+    assert mock.requests() == []
 
 
 def test_a_plain_user_has_the_budget_of_the_settings(gateway: Gateway) -> None:

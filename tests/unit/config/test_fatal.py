@@ -122,6 +122,8 @@ FATAL = [
     ('litellm_settings: {budget_reset_time: "25:99"}', "litellm_settings.budget_reset_time", "time of day"),
     ("litellm_settings: {budget_reset_time: 9:00}", "litellm_settings.budget_reset_time", "must be text"),
     ('litellm_settings: {key_alias_pattern: "("}', "litellm_settings.key_alias_pattern", "regular expression"),
+    ("litellm_settings: {blocked_user_list: 5}", "litellm_settings.blocked_user_list", "no list"),
+    ("litellm_settings: {blocked_user_list: nowhere.txt}", "litellm_settings.blocked_user_list", "no file nowhere.txt"),
     ("litellm_settings: {upperbound_key_generate_params: 5}", "litellm_settings.upperbound_key_generate_params", ""),
     ("litellm_settings: {default_team_settings: [{a: b}]}", "litellm_settings.default_team_settings[0]", "team_id"),
     (

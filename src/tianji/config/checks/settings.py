@@ -1,6 +1,7 @@
 """`litellm_settings`, apart from callbacks and the cache."""
 
 import re
+from pathlib import Path
 from typing import Final
 
 from tianji.config.checks.subject import Subject
@@ -21,6 +22,13 @@ def check(subject: Subject) -> None:
     if settings.budget_reset_time is not None and not _TIME.fullmatch(settings.budget_reset_time):
         path = ("litellm_settings", "budget_reset_time")
         subject.error(path, "is not a time of day", 'write it in quotes: "HH:MM" or "HH:MM:SS"')
+    blocked = settings.blocked_user_list
+    if blocked is not None and not isinstance(blocked, list | tuple):
+        path = ("litellm_settings", "blocked_user_list")
+        if not isinstance(blocked, str):
+            subject.error(path, "is no list of customers", "write a list, or the path of a text file with one a line")
+        elif not Path(blocked).is_file():
+            subject.error(path, f"there is no file {blocked}", "name it by its whole path, or write a list")
     database = subject.config.general_settings.database_url or subject.environ.get("DATABASE_URL")
     if settings.max_budget and not database:
         path = ("litellm_settings", "max_budget")

@@ -24,10 +24,10 @@ from tianji._core.routing.router import Group
 from tianji.auth.identity import ANYONE, MASTER, Identity, Scope
 from tianji.auth.limits import Limits as Figures
 from tianji.config.schema import Config
-from tianji.errors import BudgetExceeded, Overloaded, RateLimited, StoreUnavailable
+from tianji.errors import AuthenticationFailed, BudgetExceeded, Overloaded, RateLimited, StoreUnavailable
 from tianji.gateway.admission.caller import stand_ins
 from tianji.gateway.admission.certainty import Certainty
-from tianji.gateway.admission.parties import MOST_TAGS, Parties, Source, beside
+from tianji.gateway.admission.parties import MOST_TAGS, Parties, Source, banished, beside
 from tianji.gateway.compiled.estimates import Estimates
 from tianji.gateway.compiled.shared import Shared
 from tianji.gateway.compiled.snapshot import Members, Snapshot
@@ -83,12 +83,13 @@ class Admissions:
         self._priorities = priorities_of(self._table, self._rules, config, _capacities(snapshot.members))
         self._proxy = _of_proxy(config)
         self._usual = config.litellm_settings.max_end_user_budget_id
+        self._banished = banished(config.litellm_settings.blocked_user_list)
         self._certainty = Certainty(config.general_settings, self._table)
         self._slowed = config.litellm_settings.budget_exceeded_throttle_percentage
         self._stays = config.general_settings.disable_fallbacks_on_per_model_rate_limits
         self._checks_fallbacks = config.general_settings.enforce_fallback_budget
         self._reserves = not config.general_settings.disable_budget_reservation
-        self.counts_all = bool(self._proxy or self._rules.usual) or self._priorities is not None
+        self.counts_all = bool(self._proxy or self._rules.usual or self._banished) or self._priorities is not None
 
     def enter(self, asked: Asked) -> "Admission | asyncio.Task[Admission | None] | None":
         """Let a request in, at once or later; None where nothing limits it.
@@ -184,6 +185,8 @@ class Admissions:
     def _find(
         self, identity: Identity, customer: str | None, tags: tuple[str, ...]
     ) -> "tuple[Named, ...] | Awaitable[tuple[Named, ...]]":
+        if customer in self._banished:
+            raise AuthenticationFailed(f"the customer {customer!r} is blocked; the configuration says so")
         names: list[Name] = [] if customer is None else [("customer", customer)]
         names += [("tag", tag) for tag in tags]
         if not names:
