@@ -28,7 +28,8 @@ ELSEWHERE: Final = frozenset({
     "cloudzero", "focus", "mavvrik", "ternary", "vantage",  # exports of bills, by the workers
     "smtp_email", "resend_email", "sendgrid_email",  # say how alerts are mailed
     "detect_prompt_injection", "lakera_prompt_injection", "aporia_prompt_injection", "hide_secrets",
-    "openai_moderations",  # are guardrails
+    "openai_moderations", "banned_keywords",  # are guardrails
+    "blocked_user_check",  # limits see to it
 })  # fmt: skip
 FLUSH: Final = "DEFAULT_FLUSH_INTERVAL_SECONDS"
 _GENERIC: Final = "generic_api"

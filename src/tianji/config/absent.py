@@ -30,7 +30,6 @@ SHOWN: Final = frozenset(
 )  # fmt: skip
 OPEN: Final = frozenset(
     (
-        "litellm_settings.banned_keywords_list",
         "litellm_settings.tag_budget_config",
         "litellm_settings.validate_end_user_id_in_db",
         "litellm_settings.block_requests_for_models_without_pricing",

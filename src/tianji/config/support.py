@@ -369,6 +369,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
             "exact", "keys with a service_account_id in their metadata"
         ),
         **{f"litellm_settings.{name}": EXACT for name in ("extra_spend_tag_headers", "blocked_user_list")},
+        "litellm_settings.banned_keywords_list": Support("exact", "with the callback banned_keywords; answers, too"),
         "general_settings.enforce_user_param": Support(
             "partial", "of requests to models, with 400; metadata.user_id will do, too"
         ),

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from tianji.config.lines import items
 from tianji.config.schema import Config
 from tianji.config.schema.sections import GuardrailEntry
 from tianji.errors import ConfigurationError
@@ -22,12 +23,14 @@ REALTIME: Final = "realtime_input_transcription"
 """The hook that spoken text of a realtime session has in LiteLLM; it is accepted beside others."""
 _BESIDE: Final = ("default_on", "failure_policy")
 _INJECTION: Final = "detect_prompt_injection"
+_BANNED: Final = "banned_keywords"
 _OLD_CALLBACKS: Final = {
     _INJECTION: "prompt_injection",
     "lakera_prompt_injection": "lakera",
     "aporia_prompt_injection": "aporia",
     "hide_secrets": "hide-secrets",
     "openai_moderations": "openai_moderation",
+    _BANNED: "litellm_content_filter",
 }
 
 
@@ -64,15 +67,22 @@ def entries(config: Config) -> Iterator[Entry]:
             yield from _first_form(name, about, ("litellm_settings", "guardrails", index, name))
 
     for callback in named_in_callbacks(config):
-        given = config.litellm_settings.prompt_injection_params if callback == _INJECTION else {}
         yield Entry(
             name=callback,
             id=stable_id(callback),
             type=_OLD_CALLBACKS[callback],
-            mode=None,
-            params={"default_on": True, **given},
+            mode=[Hook.PRE_CALL, Hook.POST_CALL] if callback == _BANNED else None,
+            params={"default_on": True, **_settings_of(callback, config)},
             place=("litellm_settings", "callbacks"),
         )
+
+
+def _settings_of(callback: str, config: Config) -> Mapping[str, Any]:
+    """Return what `litellm_settings` says of such a callback."""
+    settings = config.litellm_settings
+    if callback == _BANNED:
+        return {"blocked_words": [{"keyword": word} for word in items(settings.banned_keywords_list)]}
+    return settings.prompt_injection_params if callback == _INJECTION else {}
 
 
 def read(written: GuardrailEntry, place: tuple[str | int, ...] = ()) -> Entry:

@@ -51,6 +51,7 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
             "max_internal_user_budget": 5,
             "internal_user_budget_duration": "30d",
             "blocked_user_list": ["mallory"],
+            "callbacks": ["blocked_user_check"],
         },
     }
     folder = tmp_path_factory.mktemp("demands")
@@ -193,10 +194,16 @@ def test_no_more_than_so_many_at_a_time_whoever_asks_whichever_worker(gateway: G
     eventually(lambda: ask(gateway, user="ann").status_code == 200, "who left has given his place back")
 
 
-def test_what_all_spend_together_has_an_end(edge: str, mock_process: Mock, mock: Mock, tmp_path: Path) -> None:
+def test_what_all_spend_together_has_an_end_and_words_are_banned(
+    edge: str, mock_process: Mock, mock: Mock, tmp_path: Path
+) -> None:
     priced = openai_model("m", "m-up", mock_process.url, input_cost_per_token=0, output_cost_per_token=0.002)
-    config = {"model_list": [priced], "litellm_settings": {"max_budget": 0.015}}
+    settings = {"max_budget": 0.015, "callbacks": ["banned_keywords"], "banned_keywords_list": ["forbidden-word"]}
+    config = {"model_list": [priced], "litellm_settings": settings}
     with Gateway(config, tmp_path, edge=edge, workers=2) as running:
+        refused = ask(running, messages=[{"role": "user", "content": "say Forbidden-Word"}])
+        assert (refused.status_code, mock.requests()) == (400, []), refused.text
+        assert "not served" not in running.log
         keys = [running.post("/key/generate", {}).json()["key"] for _ in range(3)]
         answers = [ask(running, more={"authorization": f"Bearer {key}"}) for key in keys]  # five tokens, a cent each
         assert [answer.status_code for answer in answers] == [200, 200, 422]

@@ -103,5 +103,9 @@ def test_callbacks_that_are_guardrails_run_for_all_requests(tmp_path: Path, monk
     (found,) = entries(read(tmp_path, text).config)
     assert (found.name, found.type) == ("detect_prompt_injection", "prompt_injection")
     assert found.params == {"default_on": True, "heuristics_check": True}
+    banned = "litellm_settings: {callbacks: [banned_keywords], banned_keywords_list: [worse]}\n"
+    (found,) = entries(read(tmp_path, banned).config)
+    assert (found.type, found.mode) == ("litellm_content_filter", ["pre_call", "post_call"])
+    assert found.params == {"default_on": True, "blocked_words": [{"keyword": "worse"}]}
     wrong = text.replace("heuristics_check: true", "heuristics_check: false")
     assert "nothing is checked" in fatal(tmp_path, wrong).message

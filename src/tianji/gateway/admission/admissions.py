@@ -23,11 +23,12 @@ from tianji._core.routing.health import HealthTable
 from tianji._core.routing.router import Group
 from tianji.auth.identity import ANYONE, MASTER, Identity, Scope
 from tianji.auth.limits import Limits as Figures
+from tianji.config.lines import items
 from tianji.config.schema import Config
 from tianji.errors import AuthenticationFailed, BudgetExceeded, Overloaded, RateLimited, StoreUnavailable
 from tianji.gateway.admission.caller import stand_ins
 from tianji.gateway.admission.certainty import Certainty
-from tianji.gateway.admission.parties import MOST_TAGS, Parties, Source, banished, beside
+from tianji.gateway.admission.parties import MOST_TAGS, Parties, Source, beside
 from tianji.gateway.compiled.estimates import Estimates
 from tianji.gateway.compiled.shared import Shared
 from tianji.gateway.compiled.snapshot import Members, Snapshot
@@ -83,7 +84,7 @@ class Admissions:
         self._priorities = priorities_of(self._table, self._rules, config, _capacities(snapshot.members))
         self._proxy = _of_proxy(config)
         self._usual = config.litellm_settings.max_end_user_budget_id
-        self._banished = banished(config.litellm_settings.blocked_user_list)
+        self._banished = frozenset(items(config.litellm_settings.blocked_user_list))
         self._certainty = Certainty(config.general_settings, self._table)
         self._slowed = config.litellm_settings.budget_exceeded_throttle_percentage
         self._stays = config.general_settings.disable_fallbacks_on_per_model_rate_limits

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -55,12 +54,6 @@ class Beside(Struct, frozen=True):
 def beside(exchange: Exchange, spans: ObjectSpans | None = None) -> Beside:
     """Return a request beside the pipeline; whether it steers anything nobody has looked, so its headers count."""
     return Beside(exchange, Headers(dict(exchange.headers)), spans)
-
-
-def banished(written: object) -> frozenset[str]:
-    """Return the customers of `blocked_user_list`: a list, or a text file with one a line, as LiteLLM reads it."""
-    lines = Path(written).read_text().splitlines() if isinstance(written, str) else written
-    return frozenset(str(line).strip() for line in lines) if isinstance(lines, list | tuple) else frozenset()
 
 
 class Parties:

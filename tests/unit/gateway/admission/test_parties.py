@@ -1,7 +1,5 @@
 """Whom a request names that the pipeline does not serve."""
 
-from pathlib import Path
-
 import pytest
 
 from tianji._core.bodies.spans import scan
@@ -10,7 +8,7 @@ from tianji.auth.identity import ANYONE
 from tianji.config.schema import Config, GeneralSettings
 from tianji.config.schema.settings import Settings
 from tianji.errors import Header
-from tianji.gateway.admission.parties import Parties, banished, beside
+from tianji.gateway.admission.parties import Parties, beside
 
 PARTIES = Parties(Config(general_settings=GeneralSettings(user_header_name="X-Who")))
 
@@ -42,11 +40,3 @@ def test_headers_that_the_operator_names_are_tags() -> None:
     headers = [(b"x-project", b"moon"), (b"x-litellm-tags", b"a")]
     source = beside(SilentExchange("/v1/batches", b"{}", ANYONE, headers=headers))
     assert parties.tags(source, scan(b"{}")) == ("a", "X-Project: moon")
-
-
-def test_who_is_banished_stands_in_a_list_or_in_a_file(tmp_path: Path) -> None:
-    file = tmp_path / "banished.txt"
-    file.write_text("ann\n bob \n")
-    assert banished(str(file)) == banished(["ann", "bob"]) == {"ann", "bob"}
-    assert banished([7]) == {"7"}
-    assert banished(None) == frozenset()
