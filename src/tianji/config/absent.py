@@ -22,11 +22,16 @@ NEEDLESS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Why: what they ask for is so in any case, or there is nothing to ask it of."""
 SHOWN: Final = frozenset(
-    f"model_list.model_info.{name}"
-    for name in (
-        "display_name", "description", "deprecation_date", "successor_model", "supported_regions", "output_vector_size",
-        "supported_openai_params", "tier",
-    )
+    {
+        "litellm_settings.public_model_groups",
+        *(
+            f"model_list.model_info.{name}"
+            for name in (
+                "display_name", "description", "deprecation_date", "successor_model", "supported_regions",
+                "output_vector_size", "supported_openai_params", "tier",
+            )
+        ),
+    }
 )  # fmt: skip
 OPEN: Final = frozenset(
     (

@@ -350,6 +350,12 @@ def test_no_credential_of_a_request_is_told(gateway: Gateway, mock: Mock, ears: 
 
 def test_which_callbacks_there_are(gateway: Gateway, mock: Mock, ears: Ears) -> None:
     listed = gateway.client.get("/callbacks/list").json()
+    active = gateway.client.get("/active/callbacks").json()
+    assert active == gateway.client.get("/settings").json()
+    assert set(active["litellm.success_callback"]) == {*listed["success"], *listed["success_and_failure"]}
+    assert active["litellm.callbacks"] == listed["success_and_failure"]
+    assert active["num_callbacks"] == len(active["all_litellm_callbacks"])
+    assert (active["alerting"], active["num_alerting"]) == ("None", 0)
     assert (listed["success"], listed["failure"]) == (["langfuse"], [])
     assert listed["success_and_failure"] == [
         "generic_api", "quiet", "away", "compression_interception", "focus", "half", "hanging",

@@ -152,7 +152,10 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
     ),
     ("GET", "/audit"): (lambda w, r, s: {"object_id": f"team-{s}"}, {ADMIN, VIEWER}),
     ("GET", "/audit/{id}"): (lambda w, r, s: {"path:id": entry(w, s)}, {ADMIN, VIEWER}),
-    ("GET", "/callbacks/list"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
+    **{
+        ("GET", path): (lambda w, r, s: {}, {ADMIN, VIEWER})
+        for path in ("/callbacks/list", "/active/callbacks", "/settings")
+    },
     ("GET", "/callbacks/configs"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
     ("GET", "/get/config/callbacks"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
     ("POST", "/config/update"): (lambda w, r, s: {"litellm_settings": {"langfuse_default_tags": [s]}}, {ADMIN}),

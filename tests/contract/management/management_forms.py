@@ -283,6 +283,10 @@ FORMS: Final = (
     Form("POST", "/utils/token_counter", {"model": "m", "prompt": "hi"}, "",
          "total_tokens request_model model_used tokenizer_type count_source original_response error error_message "
          "status_code"),
+    Form("GET", "/active/callbacks", {}, "",
+         "alerting litellm.callbacks litellm.input_callback litellm.failure_callback litellm.success_callback "
+         "litellm._async_success_callback litellm._async_failure_callback litellm._async_input_callback "
+         "all_litellm_callbacks num_callbacks num_alerting litellm.request_timeout"),
     Form("GET", "/utils/supported_openai_params", {"model": "m"}, "", "supported_openai_params"),
     Form("POST", "/utils/transform_request",
          {"call_type": "completion", "request_body": {"model": "m", "messages": []}}, "",

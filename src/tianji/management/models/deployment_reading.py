@@ -220,7 +220,7 @@ def _group(call: Call, name: str, pairs: list[Pair]) -> Row:
             ),
             None,
         ),
-        "is_public_model_group": False,
+        "is_public_model_group": name in call.config.litellm_settings.public_model_groups,
         "health_status": None,
         "health_response_time": None,
         "health_checked_at": None,

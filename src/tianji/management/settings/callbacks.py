@@ -100,6 +100,31 @@ async def listed(call: Call) -> Row:
     }
 
 
+async def active(call: Call) -> Row:
+    """Name them as LiteLLM lists what is registered in its process; code of the operator's own by its dotted name."""
+    hears, general = wanted(call.config), call.config.general_settings
+    success, failure = (
+        [name for name, statuses in hears.items() if status in statuses] for status in (SUCCESS, FAILURE)
+    )
+    lists = {
+        "litellm.callbacks": [name for name, statuses in hears.items() if statuses == ALL],
+        "litellm.input_callback": [],
+        "litellm.failure_callback": failure,
+        "litellm.success_callback": success,
+        "litellm._async_success_callback": success,
+        "litellm._async_failure_callback": failure,
+        "litellm._async_input_callback": [],
+    }
+    return {
+        "alerting": str(list(general.alerting) or None),
+        **lists,
+        "all_litellm_callbacks": list(hears),
+        "num_callbacks": len(hears),
+        "num_alerting": len(general.alerting),
+        "litellm.request_timeout": call.config.litellm_settings.request_timeout,
+    }
+
+
 async def configs(_call: Call) -> list[Row]:
     """Describe the callbacks that this release serves, with the variables that keys and teams may set."""
     return [

@@ -40,6 +40,10 @@ FAMILIES: Final[dict[str, tuple[Row, ...]]] = {
             ALL,
             "Name the configuration's callbacks.",
         ),
+        *(
+            Row("GET", path, "callbacks.active", Access.ADMIN, ALL, "Name the callbacks and channels in force.")
+            for path in ("/active/callbacks", "/settings")
+        ),
         Row("GET", "/callbacks/configs", "callbacks.configs", Access.ADMIN, ALL, "Describe what can be told."),
         Row(
             "GET",
