@@ -390,7 +390,7 @@ class Gateway:
         return Metrics(METRICS, counted, more, closed=closed)
 
     async def _probe(self, caller: Identity, model: str | None, model_id: str | None) -> list[Probe]:
-        probe = lazy.load("tianji.gateway.upkeep.probes").probe
+        probe = lazy.load("tianji.gateway.upkeep.probes").look
         names = [model]
         if caller.rules:  # a key calls what it may use, here as everywhere
             names = [name for name in self.snapshot.members if model in (None, name) and caller.admits(name) is None]

@@ -1,6 +1,8 @@
 """Calls to deployments that only ask whether they answer."""
 
 import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -8,6 +10,8 @@ import msgspec
 from tianji._core.routing.router import Deployment, Plan, Table
 from tianji._core.upstreams.http1 import Timeouts
 from tianji._core.upstreams.pool import Pool
+from tianji.accounting.prices.catalogue import Catalogue
+from tianji.accounting.prices.deployments import listed_facts
 from tianji.config.schema import ModelEntry
 from tianji.config.schema.model import ModelInfo
 from tianji.egress.pool import Answer, fetch
@@ -31,6 +35,16 @@ QUESTIONS: Final[dict[str, tuple[Operation, dict[str, object]]]] = {  # mode: op
     "image_generation": ("image_generation", {"prompt": "a dot"}),
 }
 CHAT: Final = QUESTIONS["chat"]
+Stands = Callable[[Snapshot, ModelEntry, Deployment], str | None]
+"""Gives the model that a deployment is asked for; None: it is not asked."""
+
+
+def named(_: Snapshot, entry: ModelEntry, deployment: Deployment) -> str | None:
+    """Return what is asked for, without provider: the deployment's own model, or the one that it says stands for it."""
+    stands = entry.info.health_check_model
+    if stands is not None:
+        return stands.removeprefix(f"{deployment.provider}/")
+    return None if "*" in deployment.model else deployment.model
 
 
 async def probe(
@@ -41,30 +55,54 @@ async def probe(
     at_once: int = AT_ONCE,
     *,
     spared: frozenset[str] = frozenset(),
+    stands: Stands = named,
 ) -> list[Verdict]:
     """Ask every deployment, or those of `model` and with id `model_id`; none whose id is `spared`.
 
-    Patterns are left out, unless they say which model stands for them.
+    Patterns are left out for which no model `stands`.
     """
     gate = asyncio.Semaphore(at_once)
-    chosen = [
+    wanted = [
         (name, entry, deployment)
         for name, pairs in snapshot.members.items()
         for entry, deployment in pairs
-        if ("*" not in deployment.model or entry.info.health_check_model)
-        and model in (None, name)
-        and model_id in (None, entry.id)
-        and entry.id not in spared
+        if model in (None, name) and model_id in (None, entry.id) and entry.id not in spared
     ]
-    modes = await asyncio.to_thread(lambda: {name: snapshot.listed.facts(name).mode for name, _, _ in chosen})
-    return list(
-        await asyncio.gather(
-            *(
-                _ask(snapshot.table, entry, deployment, pool, gate, mode=entry.info.mode or modes[name])
-                for name, entry, deployment in chosen
-            )
-        )
-    )
+
+    def choose() -> list[tuple[ModelEntry, Deployment, str, str | None]]:
+        found = ((name, entry, deployment, stands(snapshot, entry, deployment)) for name, entry, deployment in wanted)
+        return [
+            (entry, deployment, asked, entry.info.mode or snapshot.listed.facts(name).mode)
+            for name, entry, deployment, asked in found
+            if asked is not None
+        ]
+
+    chosen = await asyncio.to_thread(choose)
+    return list(await asyncio.gather(*(_ask(snapshot.table, *one, pool, gate) for one in chosen)))
+
+
+async def look(snapshot: Snapshot, pool: Pool, model: str | None, model_id: str | None) -> list[Verdict]:
+    """Ask likewise, for a pattern at a vendor's own address the cheapest model of chat that the catalogue knows there.
+
+    A model that stands for others says little of them, so background checks, which choices heed, do not do so.
+    """
+    return await probe(snapshot, pool, model, model_id, stands=cheapest)
+
+
+def cheapest(snapshot: Snapshot, entry: ModelEntry, deployment: Deployment) -> str | None:
+    """Return the same, and for a pattern that says nothing the cheapest model of chat at the vendor's."""
+    found = named(snapshot, entry, deployment)
+    if found is not None or entry.params.api_base or entry.params.base_url:
+        return found
+    catalogue, today = Catalogue.current(snapshot.environ), datetime.now(UTC).date().isoformat()
+    priced: list[tuple[float, str]] = []
+    for name in snapshot.listed.behind(entry.model_name):
+        model = snapshot.resolve(name)[1].upstream_model(deployment.model)
+        facts = listed_facts(entry, deployment.provider, model, catalogue)
+        price = facts.get("input_cost_per_token")
+        if price is not None and facts.get("mode") == "chat" and str(facts.get("deprecation_date") or "~") > today:
+            priced.append((float(str(price)), model))
+    return min(priced, default=(0.0, None))[1]
 
 
 def question_of(
@@ -88,7 +126,13 @@ def question_of(
 
 
 async def _ask(
-    table: Table, entry: ModelEntry, deployment: Deployment, pool: Pool, gate: asyncio.Semaphore, *, mode: str | None
+    table: Table,
+    entry: ModelEntry,
+    deployment: Deployment,
+    model: str,
+    mode: str | None,
+    pool: Pool,
+    gate: asyncio.Semaphore,
 ) -> Verdict:
     if deployment.unready is not None:
         return Verdict(deployment, deployment.unready, {}, 503)
@@ -101,7 +145,7 @@ async def _ask(
         lacking = None if plan else f"it does not offer {operation}"
         return Verdict(deployment, lacking, {}, 404 if lacking else 200)
     asked = {plan.renames.get(name.encode(), name.encode()).decode(): value for name, value in body.items()}
-    asked["model"] = _model(entry.info, deployment)
+    asked["model"] = model
     total = entry.info.health_check_timeout or TIMEOUT
     try:
         async with gate:
@@ -113,12 +157,6 @@ async def _ask(
         return Verdict(deployment, said.message, {}, answer.status)
     limits = {n.decode(): v.decode("latin-1") for n, v in answer.headers if n.startswith(b"x-ratelimit-remaining")}
     return Verdict(deployment, None, limits)
-
-
-def _model(info: ModelInfo, deployment: Deployment) -> str:
-    """Return what is asked for: the deployment's own model, or the one that is to stand for it, without provider."""
-    stands = info.health_check_model
-    return deployment.model if stands is None else stands.removeprefix(f"{deployment.provider}/")
 
 
 async def _call(table: Table, plan: Plan, body: dict[str, object], pool: Pool, total: float) -> Answer:
