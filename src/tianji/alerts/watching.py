@@ -50,11 +50,13 @@ class Signs(Struct, frozen=True):
     """What is looked at beside the journals and the database.
 
     fault: why the journals are not taken into the database at the moment; None while they are
+    bills: what there is to tell of bills of providers
     """
 
     health: HealthTable
     counters: SharedCounters
     fault: Callable[[], str | None]
+    bills: Callable[[], list[Alert]] = list
 
 
 class Watching:
@@ -91,6 +93,7 @@ class Watching:
         self._paging = Paging()
         self._reads = Reads(lambda outcome: signs.counters.value(signs.counters.slot(SERIES.format(outcome))))
         self._fallbacks = Fallbacks()
+        self._bills = signs.bills
         self._rests: dict[str, float] = {}
         self._found: list[Alert] = []
         self._ticking: asyncio.Task[None] | None = None
@@ -218,7 +221,7 @@ class Watching:
         self._found += self._hanging.look(self._clock.now(), settings.threshold, titles)
         if "pagerduty" in settings.channels:
             self._found += self._hung(settings.args, titles)
-        self._found += self._cooled()
+        self._found += [*self._cooled(), *self._bills()]
         if self._manager:
             self._found += self._reads.look(self._manager)
         looked = await self._rounds.look()  # what was found before may be told while this is waited for

@@ -102,12 +102,13 @@ class Factory:
         line = load("tianji.callbacks.line").Line(folder, loaded, link, lambda: signal.raise_signal(FAREWELL), pace)
         health, limits = self._shared.health, self._shared.limits
         watching = load("tianji.alerts.watching")
-        signs = watching.Signs(health, self._shared.counters, fault)
+        bills = load("tianji.alerts.bills").Bills(loaded, store, self._shared.counters)
+        signs = watching.Signs(health, self._shared.counters, fault, bills.taken)
         alerts = watching.Watching(folder, loaded, store, signs, load("tianji.callbacks.post").Post())
         metrics = load("tianji.metrics.reporting").Reporting(
             folder, loaded, store, health, limits, lambda: line.undelivered() | alerts.undelivered()
         )
-        return load("tianji.ledger.hearing").Hearers((metrics, alerts), line)
+        return load("tianji.ledger.hearing").Hearers((metrics, bills, alerts), line)
 
 
 def holds(folder: Path) -> bool:

@@ -159,6 +159,7 @@ _TOOL_SERVERS: Final = {  # keys of each of `mcp_servers`, and what else is abou
     "general_settings.require_key_mcp_access_defined": EXACT,
 }
 _ALERTS: Final = {
+    "spend_capture_rate_check": Support("exact", "OPENAI_ADMIN_KEY asks for the bill"),
     "alerting": Support("partial", "not sentry; plain letters"),
     "alerting_threshold": EXACT,
     "alert_types": Support("partial", "all but those of MCP; outages of regions have their own type, and end"),

@@ -53,11 +53,12 @@ class Call:
         self.office = office
         self.config = office.config()
         self.params: Mapping[str, str] = match.params
-        self.query: Mapping[str, str] = dict(parse_qsl(exchange.query.decode("ascii", "replace")))
+        self._asked = parse_qsl(exchange.query.decode("ascii", "replace"))
+        self.query: Mapping[str, str] = dict(self._asked)
         self.now = datetime.fromtimestamp(office.clock.now(), UTC)
         self.changed: set[int] = set()
         self.behind: str | None = None  # who changes something without a request of his own, see `act_for`
-        self.afterwards: list[Callable[[], Awaitable[None]]] = []  # done once all of it is stored
+        self.afterwards: list[Callable[[], Awaitable[None]]] = []  # done behind the transaction, once all is stored
         self._connection = connection
         self._body = exchange.body
 
@@ -79,6 +80,10 @@ class Call:
         """Return the query as `kind`. Raises SchemaViolation (422)."""
         _refuse_nul(any("\0" in value for value in self.query.values()))
         return converted(dict(self.query), kind, "query")
+
+    def several(self, name: str) -> list[str]:
+        """Return what the query says of something each time that it stands there."""
+        return [value for known, value in self._asked if known in (name, f"{name}[]")]
 
     @property
     def connection(self) -> AsyncConnection:
@@ -163,7 +168,11 @@ async def inspect(office: Office, caller: Identity, function: Function) -> objec
 async def _read(office: Office, function: Function, exchange: Exchange, match: Match | SimpleNamespace) -> object:
     database = await office.store.open()
     async with database.reading() as connection:
-        return await function(Call(office, exchange, match, connection))
+        call = Call(office, exchange, match, connection)
+        answer = await function(call)
+    for work in call.afterwards:
+        await work()
+    return answer
 
 
 async def _write(office: Office, function: Function, exchange: Exchange, match: Match | SimpleNamespace) -> object:

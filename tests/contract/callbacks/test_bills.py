@@ -1,14 +1,16 @@
 """What was spent, as programs for bills are told it by the running gateway, over restarts."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from tests.contract.harness import BOOKS, PATIENCE, Gateway, Mock, eventually, openai_model
-from tests.fakes.bills import Bills, Mavvrik, Ternary, Vantage
+from tests.fakes.bills import Bills, Mavvrik, Ternary, Vantage, said
 from tests.fakes.listening import Listening
 
 PRICES = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.002}
@@ -21,11 +23,25 @@ ENVIRON = {
 }  # fmt: skip
 
 
+class Costs(Bills):
+    """OpenAI's organization costs: the same bill for each day, whoever asks with the key."""
+
+    def answer(self, method: str, url: Any, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        if (method, url.path, headers.get("authorization")) != ("GET", "/v1/organization/costs", "Bearer sk-admin"):
+            return said({"error": {}}, 401)
+        query = parse_qs(url.query)
+        start, end = (int(query[name][0]) for name in ("start_time", "end_time"))
+        result = {"object": "organization.costs.result", "amount": {"value": 0.5, "currency": "usd"}}
+        results = [result] * (1 + len(query.get("project_ids[]", [])))
+        days = range(start, end, 86_400)
+        return said({"data": [{"start_time": day, "results": results} for day in days], "has_more": False})
+
+
 class Office(Listening):
     """Vantage, Ternary and Mavvrik, each below its own path."""
 
     def __init__(self) -> None:
-        self.there: dict[str, Any] = {"v": Vantage(), "t": Ternary(), "m": Mavvrik()}
+        self.there: dict[str, Any] = {"v": Vantage(), "t": Ternary(), "m": Mavvrik(), "o": Costs()}
         there = self.there
 
         class Handler(BaseHTTPRequestHandler):
@@ -99,6 +115,47 @@ def test_a_day_is_told_once_and_again_when_it_is_more(
     assert "vntg_tkn" not in gateway.log
 
 
+def test_what_the_books_know_of_a_bill(
+    edge: str, mock_process: Mock, mock: Mock, office: Office, tmp_path: Path
+) -> None:
+    mock.reset()
+    config = {"model_list": [openai_model("m", "m-up", mock_process.url, **PRICES)]}
+    env = {**BOOKS, "OPENAI_ADMIN_KEY": "sk-admin", "OPENAI_ADMIN_API_BASE": f"{office.url}/o",
+           "TIANJI_DATA_DIR": str(tmp_path / "data")}  # fmt: skip
+    with Gateway(config, tmp_path, edge=edge, env=env) as gateway:
+        used = gateway.chat({"model": "m", "messages": [{"role": "user", "content": "hi"}]}).json()["usage"]
+        cost = used["prompt_tokens"] * 0.001 + used["completion_tokens"] * 0.002
+        today = datetime.now(UTC).date()
+        days = {"start_date": f"{today - timedelta(days=1)}", "end_date": f"{today + timedelta(days=1)}"}
+
+        def asked(**more: Any) -> Any:
+            return gateway.client.get("/spend/capture_rate", params={**days, **more})
+
+        eventually(lambda: asked().json()["captured_spend"], "it is in the books", PATIENCE)
+        found = asked(threshold=0.001).json()
+        assert (found["provider"], found["provider_spend"], found["below_threshold"]) == ("openai", 1.5, False)
+        assert (found["captured_spend"], found["capture_rate"]) == pytest.approx((cost, cost / 1.5))
+        assert [day["provider_spend"] for day in found["days"]] == [0.5] * 3
+        assert asked(project_ids=["proj_a", "proj_b"]).json()["provider_spend"] == 4.5
+        assert asked().json()["below_threshold"] is True
+        for wrong, status in (
+            ({"start_date": "soon"}, 400),
+            ({"end_date": "2026-01-01"}, 400),
+            ({"start_date": "2020-01-01"}, 400),
+            ({"threshold": 2}, 422),
+            ({"provider": "x"}, 422),
+        ):
+            assert asked(**wrong).status_code == status, wrong
+        user = gateway.post("/key/generate", {}).json()["key"]
+        refused = gateway.client.get(
+            "/spend/capture_rate", params=days, headers={"authorization": f"Bearer {user}"}
+        )  # fmt: skip
+        assert refused.status_code in (401, 403)
+        office.there["o"].away = True
+        assert asked().status_code == 502
+    assert "sk-admin" not in gateway.log
+
+
 SECRETS = ("vntg_tkn", "accss_crdntl/1")
 
 
@@ -111,10 +168,13 @@ def test_programs_for_bills_are_set_up_while_the_gateway_serves(
         "general_settings": {"store_model_in_db": True, "provider_url_destination_allowed_hosts": ["127.0.0.1"]},
     }
     vantage, said = office.there["v"], dict(zip(("api_key", "integration_token"), SECRETS, strict=True))
-    with Gateway(config, tmp_path, edge=edge, env={**BOOKS, "TIANJI_DATA_DIR": str(tmp_path / "data")}) as gateway:
+    env = {**BOOKS, "OPENAI_ADMIN_API_BASE": f"{office.url}/o", "TIANJI_DATA_DIR": str(tmp_path / "data")}
+    with Gateway(config, tmp_path, edge=edge, env=env) as gateway:
         post, client = gateway.post, gateway.client
         assert gateway.chat({"model": "m", "messages": [{"role": "user", "content": "hi"}]}).status_code == 200
         assert client.get("/vantage/settings").json()["status"] is None
+        unasked = client.get("/spend/capture_rate", params={"start_date": "2026-01-01", "end_date": "2026-01-02"})
+        assert (unasked.status_code, "OPENAI_ADMIN_KEY is not set" in unasked.text) == (503, True)
         assert post("/vantage/export", {}).status_code == 404
         assert post("/vantage/init", {"api_key": "k"}).status_code == 422
         assert post("/vantage/init", said | {"base_url": "http://10.1.2.3"}).status_code == 400

@@ -232,6 +232,7 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
     ),
     ("GET", "/project/list"): (lambda w, r, s: {}, EVERYBODY),
     ("GET", "/provider/budgets"): (lambda w, r, s: {}, {ADMIN, VIEWER}),
+    ("GET", "/spend/capture_rate"): (lambda w, r, s: {name: DAYS[name][:10] for name in DAYS}, {ADMIN, VIEWER}),
     ("POST", "/model/new"): (lambda w, r, s: model(s), {ADMIN, HEAD, LEADER}),
     ("POST", "/model/update"): (lambda w, r, s: {"model_info": {"id": w.model(s)}}, {ADMIN, HEAD, LEADER}),
     ("PATCH", "/model/{model_id}/update"): (lambda w, r, s: {"path:model_id": w.model(s)}, {ADMIN, HEAD, LEADER}),

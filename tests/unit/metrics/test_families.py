@@ -17,7 +17,6 @@ ABSENT = {  # why each is not told
         )),
         "no job asks what became of batches: they are paid for when somebody hears that they are over",
     ),
-    "litellm_spend_capture_rate": "nobody asks providers for their bills",
     **dict.fromkeys(
         (f"litellm_{service}_{name}" for service in ("self", "router", "auth", "proxy_pre_call") for name in (
             "latency", "total_requests_total", "failed_requests_total",

@@ -6,7 +6,7 @@ from typing import Final
 from tianji.config.checks.subject import Subject, Where
 from tianji.config.decode import nearest
 from tianji.config.durations import NO_DURATION, is_duration
-from tianji.config.schema.alerting import ALERT_TYPES, ALIASES, CHANNELS, UNSERVED_CHANNELS
+from tianji.config.schema.alerting import ALERT_TYPES, ALIASES, CHANNELS, LOOKBACK, UNSERVED_CHANNELS
 
 _HERE: Final = "general_settings"
 VARIABLES: Final = {  # channels, and the variables of which one says where they lead to
@@ -38,6 +38,10 @@ def check(subject: Subject) -> None:
     share = general.ratelimit_alert_threshold
     if share is not None and not 0 < share <= 1:
         subject.error((_HERE, "ratelimit_alert_threshold"), f"{share:g} is no share of a limit", "say 0.8 for 80 %")
+    bill = general.spend_capture_rate_check
+    if bill is not None and not (0 < bill.threshold <= 1 and 1 <= bill.lookback_days <= LOOKBACK):
+        told = f"threshold is from 0 to 1, and lookback_days from 1 to {LOOKBACK}"
+        subject.error((_HERE, "spend_capture_rate_check"), told, "say 0.9 and 7")
     if not is_duration(general.spend_report_frequency):
         subject.error((_HERE, "spend_report_frequency"), *NO_DURATION)
 

@@ -1,10 +1,10 @@
 """Alerts: `general_settings.alerting_args` and `alert_type_config`, and the names that stand in `alert_types`."""
 
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from msgspec import Struct
 
-from tianji.config.schema.base import Flag, Section
+from tianji.config.schema.base import Flag, Names, Section, Unknown
 
 Level = Literal["Low", "Medium", "High"]
 
@@ -15,6 +15,19 @@ class AlertType(Struct, frozen=True):
     level: Level = "High"
     usual: bool = True
     note: str = ""
+
+
+LOOKBACK: Final = 180  # days
+
+
+class CaptureCheck(Section, frozen=True, kw_only=True):
+    """What of a provider's bill the books have to know of. lookback_days: of UTC, up to yesterday."""
+
+    unknown: ClassVar[Unknown] = "refuse"
+    providers: tuple[Literal["openai"], ...] = ("openai",)
+    threshold: float = 0.9
+    lookback_days: int = 7
+    openai_project_ids: Names = ()  # whose bill alone counts; none: of all
 
 
 _OF_TOOLS: Final = "no MCP catalogue is watched"

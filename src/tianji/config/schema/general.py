@@ -6,7 +6,7 @@ import re
 from types import MappingProxyType
 from typing import ClassVar, Final, Literal
 
-from tianji.config.schema.alerting import AlertingArgs, AlertTypeConfig
+from tianji.config.schema.alerting import AlertingArgs, AlertTypeConfig, CaptureCheck
 from tianji.config.schema.base import Flag, Names, Rows, Section, Table, Text, Unknown
 from tianji.config.schema.jwt import InternalRole, JwtAuth
 from tianji.config.schema.secrets import KeyManagement
@@ -159,7 +159,7 @@ class GeneralSettings(Section, frozen=True, kw_only=True):
     scheduled_job_stagger: object = None
     use_redis_transaction_buffer: bool = False
     spend_report_frequency: Text = "7d"
-    spend_capture_rate_check: object = None
+    spend_capture_rate_check: CaptureCheck | None = None
     track_unmanaged_batch_cost: bool = False
     # limits, cache, admission
     coordination_redis: Table | None = None

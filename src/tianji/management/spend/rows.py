@@ -67,6 +67,14 @@ FAMILIES: Final[dict[str, tuple[Row, ...]]] = {
                 ("GET", "activity/model", "activity_by_model", "Requests and tokens of each day by model."),
             )
         ),
+        Row(
+            "GET",
+            "/spend/capture_rate",
+            "capture.rate",
+            Access.ADMIN,
+            ALL,
+            "Which share of a bill is in the books.",
+        ),
         Row("GET", "/provider/budgets", "reports.provider_budgets", Access.ADMIN, ALL, "What providers spent."),
         Row(
             "GET",

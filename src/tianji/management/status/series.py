@@ -1,5 +1,6 @@
 """The families of metrics that all workers count in, and what their numbers count."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -10,12 +11,14 @@ from tianji.metrics.text import Metric, Sample, series
 from tianji.money import to_dollars
 from tianji.storage.services import NAMES as SERVICES
 
+CAPTURE: Final = "litellm_spend_capture_rate"
 UNITS: Final[Mapping[str, float]] = {  # of what counters count in whole numbers; Prometheus wants seconds and dollars
     "tianji_request_total_latency_seconds_sum": 1e-6,
     "tianji_overhead_seconds_sum": 1e-6,
     "tianji_time_to_first_token_seconds_sum": 1e-6,
     "tianji_spend_dollars_total": 1e-9,
     "litellm_guardrail_latency_seconds_sum": 1e-6,
+    CAPTURE: 1e-6,
     "litellm_managed_batch_duration_seconds_sum": 1e-6,
     **{f"litellm_{service}_latency_sum": 1e-6 for service in SERVICES},
 }
@@ -35,6 +38,7 @@ METRICS: Final = (
     Metric("tianji_callback_last_success_timestamp_seconds", "gauge", "When a destination was told last; 0: never."),
     Metric("tianji_callback_behind_bytes", "gauge", "Bytes of journals that a destination was not told of yet."),
     Metric("litellm_provider_remaining_budget_metric", "gauge", "US dollars left of the budget of a provider."),
+    Metric(CAPTURE, "gauge", "Which share of a provider's bill the books know of; NaN: unknown."),
     Metric("litellm_in_flight_requests", "gauge", "Requests under way."),
     Metric("litellm_admission_queued_requests", "gauge", "Requests that wait for a slot of a model group."),
     Metric("litellm_guardrail_requests_total", "counter", "Runs of guardrails, by how they ended."),
@@ -77,7 +81,7 @@ def samples(counters: SharedCounters, budgets: Mapping[str, Standing], config: C
             continue
         if name in sums:
             sums[name] += value
-        yield counter, value * UNITS.get(name, 1.0)
+        yield counter, math.nan if name == CAPTURE and value < 0 else value * UNITS.get(name, 1.0)
     for name, of in _SUMS.items():
         yield name, sums[of]
     for provider, budget in budgets.items():

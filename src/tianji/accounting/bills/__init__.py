@@ -1,0 +1,1 @@
+"""What providers bill, beside what the books say of them."""
