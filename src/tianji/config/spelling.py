@@ -17,8 +17,9 @@ GENERAL: Final[Mapping[str, str]] = MappingProxyType(
         "database_connection_pool_timeout": "database_connection_timeout",
     }
 )
+SETTINGS: Final[Mapping[str, str]] = MappingProxyType({**ENTRY, "service_callbacks": "service_callback"})
 SECTIONS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
-    {"router_settings": ROUTER, "general_settings": GENERAL}
+    {"router_settings": ROUTER, "general_settings": GENERAL, "litellm_settings": SETTINGS}
 )
 CALLBACKS: Final = ("callbacks", "success_callback", "failure_callback")  # lists of their names
 Row = tuple[str, object, Place]
