@@ -30,6 +30,7 @@ def own_sinks(config: Config, folder: Path) -> tuple[list[Sink], list[str]]:
     problems: list[str] = []
     hears = wanted(config)
     groups = {entry.id: entry.model_name for entry in config.model_list}
+    infos = {entry.id: entry.info.written for entry in config.model_list}
     for name in own_callbacks(config):
         try:
             target = callback(folder, name)
@@ -37,7 +38,7 @@ def own_sinks(config: Config, folder: Path) -> tuple[list[Sink], list[str]]:
             problems.append(f"callback {name}: {error.message}")
             continue
         if is_function(target) or methods(target, LOG_HOOKS):
-            sinks.append(_sink(Telling(name, target, folder.resolve(), groups), name, target, hears[name]))
+            sinks.append(_sink(Telling(name, target, folder.resolve(), groups, infos=infos), name, target, hears[name]))
     return sinks, problems
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from msgspec import Struct
@@ -13,6 +14,14 @@ _LACKING: Final = (
     "autorouter_baseline_observation", "classifier_input", "originating_request_masked",
 )  # fmt: skip
 """Members of the standard payload that the ledger does not know: they are there, and None."""
+_ASKED: Final = {"aembedding": "input", "responses": "input", "amoderation": "input", "atext_completion": "prompt",
+                 "aimage_generation": "prompt", "aspeech": "input"}  # fmt: skip
+"""What holds what is asked, by the type of a call, where that is no list of messages."""
+_PATHS: Final = {
+    "acompletion": "/chat/completions", "atext_completion": "/completions", "aembedding": "/embeddings",
+    "messages": "/v1/messages", "responses": "/responses", "amoderation": "/moderations", "arerank": "/rerank",
+    "aimage_generation": "/images/generations", "aspeech": "/audio/speech",
+}  # fmt: skip
 _TOKENS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
@@ -40,14 +49,18 @@ class Told(Struct, frozen=True):
         return self.kwargs["exception"] is not None
 
 
-def told(payload: Mapping[str, Any], *, failed: bool) -> Told:
-    """Return what a logger is told. `payload`: what callbacks hear of the call, as JSON has it."""
+def told(payload: Mapping[str, Any], *, failed: bool, model_info: Mapping[str, Any] = MappingProxyType({})) -> Told:
+    """Return what a logger is told. `payload`: what callbacks hear of the call, as JSON has it.
+
+    model_info: of the deployment, as the configuration says it
+    """
     standard = Node({**dict.fromkeys(_LACKING), **payload})
     for name in ("status_fields", "cost_breakdown", "model_map_information"):
         standard[name] = None if standard[name] is None else Node(standard[name])
     response = None if failed else _response(payload)
     start, end = _time(payload["startTime"]), _time(payload["endTime"])
     messages = payload["messages"]
+    info = {**model_info, "id": payload["model_id"]}
     kwargs = {
         "model": payload["model"],
         "messages": messages,
@@ -57,11 +70,13 @@ def told(payload: Mapping[str, Any], *, failed: bool) -> Told:
             "metadata": {
                 **payload["metadata"],
                 "model_group": payload["model_group"],
-                "model_info": {"id": payload["model_id"]},
+                "model_info": info,
                 "tags": list(payload["request_tags"]),
             },
             "api_base": payload["api_base"],
             "custom_llm_provider": payload["custom_llm_provider"],
+            "model_info": info,
+            "proxy_server_request": _request(payload),
         },
         "standard_logging_object": standard,
         "response_cost": payload["response_cost"],
@@ -83,6 +98,19 @@ def told(payload: Mapping[str, Any], *, failed: bool) -> Told:
     if payload["stream"] and not failed:
         kwargs["complete_streaming_response"] = kwargs["async_complete_streaming_response"] = response
     return Told(kwargs, response, start, end)
+
+
+def _request(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the client sent, as far as it is told. Headers are not: they may hold secrets."""
+    kind = payload["call_type"]
+    body = {
+        "model": payload["model_group"],
+        _ASKED.get(kind, "messages"): payload["messages"],
+        **payload["model_parameters"],
+        **({"user": payload["end_user"]} if payload["end_user"] else {}),
+        **({"metadata": said} if (said := payload["metadata"]["requester_metadata"]) else {}),
+    }
+    return {"url": _PATHS.get(kind, ""), "method": "POST", "headers": {}, "body": body}
 
 
 def _response(payload: Mapping[str, Any]) -> Any:

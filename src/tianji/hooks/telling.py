@@ -5,6 +5,7 @@ import logging
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ from tianji.hooks.roles import LOG_HOOKS, is_function, methods
 
 REMEMBERED: Final = 1000  # requests of which an attempt has failed
 PATIENCE: Final = 20.0  # seconds that a logger has for one event, as LiteLLM's have
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 Payloads = Iterable[tuple[Mapping[str, Any], bool]]
 """What callbacks hear of calls, as JSON has it, each with whether it failed."""
 
@@ -36,13 +38,21 @@ class Telling:
     """Tells one logger.
 
     folder: of the configuration; groups: model groups by the ids of their deployments; patience: seconds for one event
+    infos: what the configuration says of deployments, `model_info`, by their ids
     """
 
     def __init__(
-        self, dotted: str, target: Any, folder: Path, groups: Mapping[str, str], patience: float = PATIENCE
+        self,
+        dotted: str,
+        target: Any,
+        folder: Path,
+        groups: Mapping[str, str],
+        patience: float = PATIENCE,
+        infos: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     ) -> None:
         self._dotted = dotted
         self._groups = groups
+        self._infos = infos
         self._single = {group for group, count in Counter(groups.values()).items() if count == 1}
         self._fallen: OrderedDict[str, Fallen] = OrderedDict()
         self._target = target
@@ -58,7 +68,9 @@ class Telling:
         missed = 0
         for payload, failed in payloads:
             owned = getattr(self._target, "_callback_failures", 0)
-            well = await self._in_time(self._event(told(payload, failed=failed)))
+            well = await self._in_time(
+                self._event(told(payload, failed=failed, model_info=self._infos.get(payload["model_id"], _NOTHING)))
+            )
             missed += not well or getattr(self._target, "_callback_failures", 0) != owned
         if "async_send_batch" in self._methods:
             await self._in_time(self._target.flush_queue())

@@ -42,6 +42,17 @@ def test_the_arguments_hold_what_the_payload_says() -> None:
     assert (kwargs["exception"], found.failed) == (None, False)
 
 
+def test_the_arguments_hold_what_was_sent_and_what_is_known_of_the_deployment() -> None:
+    known = payload() | {"messages": [{"role": "user"}], "model_parameters": {"temperature": 0.5}, "end_user": "ann"}
+    params = told(known, failed=False, model_info={"mine": "x", "id": "other"}).kwargs["litellm_params"]
+    assert params["model_info"] == params["metadata"]["model_info"] == {"mine": "x", "id": known["model_id"]}
+    sent = params["proxy_server_request"]
+    assert (sent["url"], sent["method"], sent["headers"]) == ("/chat/completions", "POST", {})
+    assert sent["body"] == {"model": "gpt", "messages": [{"role": "user"}], "temperature": 0.5, "user": "ann"}
+    known["call_type"], known["messages"] = "aembedding", "hi"
+    assert told(known, failed=True).kwargs["litellm_params"]["proxy_server_request"]["body"]["input"] == "hi"
+
+
 def test_a_failure_has_its_reason_and_its_status() -> None:
     known = payload() | {"error_str": "no", "error_information": {"error_code": "429"}}
     found = told(known, failed=True)
