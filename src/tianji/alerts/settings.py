@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from tianji.alerts.rules.quoting import complaint, nothing, quote
+from tianji.alerts.rules.quoting import complaint, no_remark, nothing, quote, remark
 from tianji.alerts.rules.requests import Wording
 from tianji.auth.durations import length, zone
 from tianji.callbacks.event import EXCEPTIONS, HIDEABLE
@@ -94,7 +94,7 @@ def _wording(config: Config) -> Wording:
     hidden = hidden_in(config)
     quotes = not config.litellm_settings.turn_off_message_logging and HIDEABLE["messages"] not in hidden
     complains = hidden.isdisjoint({EXCEPTIONS, HIDEABLE["error_str"]})
-    return Wording(quote if quotes else nothing, complaint if complains else nothing)
+    return Wording(quote if quotes else nothing, complaint if complains else nothing, remark if quotes else no_remark)
 
 
 def own_name(name: str) -> str:

@@ -18,7 +18,7 @@ from tianji.alerts.rules import calendar, limits, models, people, reports, reque
 from tianji.alerts.rules.hanging import Hanging
 from tianji.alerts.rules.outages import Outages
 from tianji.alerts.rules.paging import Paging
-from tianji.alerts.rules.quoting import complaint, nothing, quote
+from tianji.alerts.rules.quoting import complaint, no_remark, nothing, quote
 from tianji.alerts.rules.requests import Wording
 from tianji.config.loader import load
 from tianji.config.schema.alerting import AlertingArgs
@@ -26,7 +26,7 @@ from tianji.ledger.entry import Entry, Payload, Telling
 
 SECOND = 10**6
 LIMITS = (5, 10, 10)
-SILENT = Wording(nothing, nothing)
+SILENT = Wording(nothing, nothing, no_remark)
 
 
 # -- single attempts --------------------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ def asking(*messages: Any, **said: Any) -> Entry:
 
 def test_a_slow_request_is_told_with_the_beginning_of_what_was_asked() -> None:
     one = asking({"role": "system", "content": "be\nkind"}, {"role": "user", "content": "x" * 200})
-    (alert,) = requests.hear(one, 10, Wording(quote, complaint))
+    (alert,) = requests.hear(one, 10, Wording(quote, complaint, no_remark))
     assert alert.facts["messages"] == "be kind " + "x" * 92 + "…"
     (alert,) = requests.hear(one, 10, SILENT)
     assert "messages" not in alert.facts
@@ -166,6 +166,20 @@ def test_what_is_kept_for_others_or_for_nobody_is_not_quoted(said: dict[str, Any
 )
 def test_nobody_is_told_what_no_callback_may_be_told(more: dict[str, Any], told: str) -> None:
     assert settings(litellm=more).wording.quote(asking({"role": "user", "content": "secret"})) == told
+
+
+def test_what_the_client_says_for_whoever_is_alerted_is_told() -> None:
+    def remarked(said: Any, more: dict[str, Any] | None = None, **payload: Any) -> Any:
+        request = msgspec.json.encode({"messages": [], "metadata": {"alerting_metadata": said}})
+        one = failure(payload=Payload(request=request, **payload))
+        (alert,) = requests.hear(one, 10, settings(litellm=more or {}).wording)
+        return alert.facts.get("alerting_metadata")
+
+    assert remarked({"hello": "world", "api_key": "sk-canary"}) == '{"hello":"world"}'
+    assert len(remarked({"hello": "x" * 1000})) == 500
+    assert remarked("text") is None
+    assert remarked({"a": 1}, {"turn_off_message_logging": True}) is None
+    assert remarked({"a": 1}, telling=Telling(bare=True)) is None
 
 
 @pytest.mark.parametrize(

@@ -19,23 +19,27 @@ _UPSTREAMS: Final = frozenset(
 
 
 class Wording(Struct, frozen=True):
-    """How much of requests is told, each empty where nothing is. quote: what was asked; complain: why one failed."""
+    """How much of requests is told, each empty where nothing is.
+
+    quote: what was asked; complain: why one failed; remark: what the client says for whoever is alerted
+    """
 
     quote: Callable[[Entry], str]
     complain: Callable[[Entry], str]
+    remark: Callable[[Entry], Mapping[str, object]]
 
 
 def hear(entry: Entry, threshold: float, wording: Wording) -> Iterator[Alert]:
     """Yield what there is to tell. `threshold`: seconds from which an answer is slow."""
     if entry.status == SUCCESS:
-        yield from _slow(entry, threshold, wording.quote)
+        yield from _slow(entry, threshold, wording)
         yield from _unpriced(entry)
     elif is_fault(entry):
         yield Alert(
             kind="llm_exceptions",
             text=f"{who(entry)} failed: {entry.error_class} {entry.error_code}: {wording.complain(entry)}".rstrip(": "),
             alike=f"{entry.deployment_id}:{entry.error_class}",
-            facts=facts(entry),
+            facts={**facts(entry), **wording.remark(entry)},
         )
 
 
@@ -86,15 +90,15 @@ def facts(entry: Entry) -> Mapping[str, object]:
     return {name: value for name, value in found.items() if value}
 
 
-def _slow(entry: Entry, threshold: float, quote: Callable[[Entry], str]) -> Iterator[Alert]:
+def _slow(entry: Entry, threshold: float, wording: Wording) -> Iterator[Alert]:
     seconds = (entry.ended_at - entry.started_at) / _SECOND
     if seconds > threshold and entry.deployment_id:
-        words = quote(entry)
+        words = wording.quote(entry)
         yield Alert(
             kind="llm_too_slow",
             text=f"{who(entry)} took {seconds:.1f} s; more than {threshold:g} s is slow",
             alike=entry.deployment_id,
-            facts={**facts(entry), **({"messages": words} if words else {})},
+            facts={**facts(entry), **({"messages": words} if words else {}), **wording.remark(entry)},
         )
 
 
