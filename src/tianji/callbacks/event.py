@@ -375,7 +375,7 @@ def _metadata(
         "requester_metadata": said.metadata,
         _PROMPT: said.beside.get(_PROMPT),
         **of_tools(entry, said),
-        "spend_logs_metadata": None,
+        "spend_logs_metadata": said.metadata.get("spend_logs_metadata"),
         "vector_store_request_metadata": None,
         "applied_guardrails": [run["guardrail_name"] for run in runs or () if run.get("guardrail_name")],
         "usage_object": usage,

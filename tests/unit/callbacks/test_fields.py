@@ -33,7 +33,6 @@ NULL = {
     "metadata.user_api_key_team_max_budget": _SUMS,
     "metadata.user_api_key_request_route": "call_type says what was asked for; the end of a request says its path",
     "metadata.user_api_key_auth_metadata": "it may hold secrets; who asked is named by the other members",
-    "metadata.spend_logs_metadata": "it is in requester_metadata, as the client sent it",
     "metadata.user_agent": _NOBODY,
     "metadata.requester_custom_headers": "headers are not written down: they may hold secrets",
     "metadata.vector_store_request_metadata": "searches of vector stores have entries of their own",
@@ -102,7 +101,7 @@ BODY = {
     "messages": [{"role": "user", "content": "hi"}],
     "temperature": 0.5,
     "web_search_options": {"search_context_size": "low"},
-    "metadata": {"a": "b"},
+    "metadata": {"a": "b", "spend_logs_metadata": {"project": "x"}},
     "litellm_metadata": {"prompt_management_metadata": {"prompt_id": "p"}},
 }
 RUN = {"guardrail_name": "words", "guardrail_status": "success"}

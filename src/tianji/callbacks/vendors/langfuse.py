@@ -53,6 +53,7 @@ def build(given: Given) -> Sink:
         "environment": given.optional("langfuse_environment", "LANGFUSE_TRACING_ENVIRONMENT") or None,
         "release": given.optional("langfuse_release", "LANGFUSE_RELEASE") or None,
         "tags": texts(given.params.get("langfuse_default_tags")),
+        "base_url": given.variable("PROXY_BASE_URL"),
     }
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
@@ -99,8 +100,8 @@ def _told(kind: str, of: str, at: float, body: dict[str, Any]) -> dict[str, Any]
 def _trace(event: LogEvent, trace: str, facts: dict[str, Any]) -> dict[str, Any]:
     own = event.said
     tags = [*event.tags, *(tag for tag in texts(own.get("tags")) if tag not in event.tags)]
-    if "cache_hit" in facts["tags"]:
-        tags.append(f"cache_hit:{event.cache_hit}")
+    known = {**event.metadata, "cache_hit": event.cache_hit, "proxy_base_url": facts["base_url"]}
+    tags += [f"{name}:{known[name]}" for name in dict.fromkeys(facts["tags"]) if known.get(name) not in (None, "")]
     return {
         "id": trace,
         "timestamp": moment(event.started),

@@ -84,6 +84,9 @@ class Tellings:
         said = _said(body)
         if said is not None and (said or may_open):
             return said
+        own = _own(caller.metadata) if isinstance(caller, Identity) else None
+        if own is not None:
+            return own
         return self._bare or any(headers.get(name, b"").lower() == b"true" for name in BARING)
 
 
@@ -94,6 +97,16 @@ def _muted(headers: Mapping[bytes, bytes]) -> tuple[str, ...]:
 
 def _names(value: object) -> tuple[str, ...]:
     return tuple(one.lower() for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+
+def _own(metadata: Mapping[str, Any]) -> bool | None:
+    """Return what a key says of redaction among its own callbacks: whoever made it may undo a general word."""
+    logging = metadata.get("logging")
+    variables = (
+        (one.get("callback_vars") for one in logging if isinstance(one, Mapping)) if isinstance(logging, list) else ()
+    )
+    said = (one.get(_BARE) for one in variables if isinstance(one, Mapping))
+    return next((_truth(one) for one in said if _truth(one) is not None), None)
 
 
 def _said(body: ObjectSpans | None) -> bool | None:
@@ -115,6 +128,10 @@ def _flag(raw: bytes | None) -> bool | None:
         value = None if raw is None else msgspec.json.decode(raw)
     except msgspec.DecodeError:
         return None
+    return _truth(value)
+
+
+def _truth(value: object) -> bool | None:
     if isinstance(value, str):
         return {"true": True, "false": False}.get(value.lower())
     return value if isinstance(value, bool) else None

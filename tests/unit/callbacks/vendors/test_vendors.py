@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 from tests.unit.callbacks.test_event import ANSWER, REQUEST, payload, told
-from tests.unit.callbacks.vendors.making import FAILED, KEYS, OK, SETTINGS, body, sent, sink
+from tests.unit.callbacks.vendors.making import FAILED, KEYS, OK, SETTINGS, body, configured, sent, sink
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.settings import sinks_of
 from tianji.callbacks.sink import Delivery, Given, Sink, UnwritableError
 from tianji.callbacks.vendors import VENDORS
 from tianji.errors import UpstreamFailure
@@ -214,6 +215,16 @@ async def test_argilla_asks_for_its_dataset_once() -> None:
     assert [url for _, url, *_ in fetch.asked] == [
         "http://localhost:6900/api/v1/me/datasets?name=litellm-completion"
     ] * 2
+
+
+def test_langfuse_has_the_tags_that_the_configuration_wants() -> None:
+    wanted = {"langfuse_default_tags": ["cache_hit", "user_api_key_alias", "proxy_base_url", "cache_key", "nothing"]}
+    made, _ = sinks_of(configured("langfuse", settings=wanted), KEYS | {"PROXY_BASE_URL": "https://proxy"})
+    (request,) = made[0].write([OK])
+    (trace, _) = body(request)["batch"]
+    assert trace["body"]["tags"] == [
+        "a", "b", "cache_hit:False", "user_api_key_alias:mine", "proxy_base_url:https://proxy"
+    ]  # fmt: skip
 
 
 def test_what_is_too_large_for_langfuse_goes_without_what_was_said() -> None:

@@ -19,6 +19,10 @@ FREE = {"allow_client_message_redaction_opt_out": True}
 LOGGING = [{"callback_name": "langfuse"}]
 
 
+def own(**variables: Any) -> dict[str, Any]:
+    return {"logging": [{"callback_name": "datadog"}, {"callback_name": "datadog", "callback_vars": variables}]}
+
+
 def heard(
     *,
     body: dict[str, Any] | None = None,
@@ -56,6 +60,13 @@ def test_usually_nothing_is_special() -> None:
         ({"headers": OFF, "metadata": FREE}, {"turn_off_message_logging": True}, False),
         ({"headers": OFF, "team_metadata": FREE}, {"turn_off_message_logging": True}, False),
         ({"body": {"turn_off_message_logging": False}, "metadata": FREE}, {"turn_off_message_logging": True}, False),
+        ({"metadata": own(turn_off_message_logging=False)}, {"turn_off_message_logging": True}, False),
+        ({"metadata": own(turn_off_message_logging="true")}, {}, True),
+        ({"metadata": own(langfuse_host="x")}, {"turn_off_message_logging": True}, True),
+        ({"metadata": own(turn_off_message_logging=False), "headers": ON}, {}, False),
+        ({"metadata": own(turn_off_message_logging=False), "body": {"turn_off_message_logging": True}}, {}, True),
+        ({"team_metadata": own(turn_off_message_logging=False)}, {"turn_off_message_logging": True}, True),
+        ({"metadata": {"logging": [7, {"callback_vars": 7}]}}, {"turn_off_message_logging": True}, True),
     ],
 )
 def test_what_was_said_is_told_or_not(asks: dict[str, Any], settings: dict[str, Any], bare: bool) -> None:
