@@ -147,7 +147,7 @@ class Rounds:
             touched, self._touched = self._touched, {}
             try:
                 for holder in await self._holders(connection, reader, touched, now):
-                    found += budgets.judge(holder, now, settings.args.budget_alert_ttl)
+                    found += budgets.judge(holder, now, settings.args.budget_alert_ttl, settings.percent)
             except StoreUnavailable:
                 for kind, names in touched.items():
                     self._touched.setdefault(kind, set()).update(names)

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from tianji.alerts.rules.budgets import USUAL_PERCENT
 from tianji.alerts.rules.quoting import complaint, no_remark, nothing, quote, remark
 from tianji.alerts.rules.requests import Wording
 from tianji.auth.durations import length, zone
@@ -26,6 +27,7 @@ class Settings(Struct, frozen=True):
     """What is told.
 
     types: of alerts; channels: over which; urls: by channel and type, the type "" standing for all others
+    percent: of a budget, from which its owner is written to
     foreign: addresses that not the operator has named, but the database
     wording: how much of requests people may be told
     webhook: an address; pager: the key of an integration of PagerDuty
@@ -47,6 +49,7 @@ class Settings(Struct, frozen=True):
     pager: str | None
     base_url: str
     foreign: frozenset[str]
+    percent: float
     wording: Wording
 
     def addresses(self, channel: str, kind: str) -> tuple[str, ...]:
@@ -86,8 +89,17 @@ def settings_of(config: Config, environ: Mapping[str, str], lent: Lent = NOTHING
         pager=environ.get("PAGERDUTY_API_KEY"),
         base_url=environ.get("PROXY_BASE_URL", ""),
         foreign=lent.addresses.union(lent.variables.values()),
+        percent=_percent(environ.get("EMAIL_BUDGET_ALERT_MAX_SPEND_ALERT_PERCENTAGE")),
         wording=_wording(config),
     )
+
+
+def _percent(share: str | None) -> float:
+    """Return a share of a budget in percent; the usual one where none is said."""
+    try:
+        return float(share) * 100 if share else USUAL_PERCENT
+    except ValueError:
+        return USUAL_PERCENT
 
 
 def _wording(config: Config) -> Wording:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tianji.auth.models import Groups
 from tianji.clock import SYSTEM, Clock
@@ -15,6 +15,7 @@ from tianji.config.schema import Config
 from tianji.config.secrets import Secrets
 from tianji.gateway.compiled.snapshot import Snapshot
 from tianji.management.models.listing import Narrow
+from tianji.management.postman import Postman
 from tianji.storage.store import Store
 from tianji.storage.valkey import Server
 
@@ -72,3 +73,4 @@ class Office(Struct, frozen=True, kw_only=True):
     fleet: Fleet = Fleet()
     secrets: Callable[[], Secrets] = lambda: Secrets({})  # what the references of the configuration stand for
     folder: Callable[[], Path] = Path.cwd  # of the configuration, beside which code of the operator's own stands
+    postman: Postman = field(default_factory=Postman)

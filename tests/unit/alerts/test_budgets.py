@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.unit.alerts.conftest import NOW
+from tests.unit.alerts.conftest import NOW, settings
 
 from tianji.alerts.alert import Alert
 from tianji.alerts.rules.budgets import Holder, judge
@@ -94,3 +94,12 @@ def test_events_have_the_members_that_receivers_know(kind: str, group: str, memb
 
 def test_a_budget_of_nothing_alerts_nobody() -> None:
     assert told(0, most=0) == []
+
+
+def test_the_environment_says_from_which_percent_on_owners_are_written_to() -> None:
+    variable = "EMAIL_BUDGET_ALERT_MAX_SPEND_ALERT_PERCENTAGE"
+    found = [settings({variable: share} if share else {}).percent for share in ("0.5", "", "much")]
+    assert found == [50, 80, 80]
+    holder = Holder(kind="key", id="k", name="alice", spend=6 * DOLLAR, most=10 * DOLLAR, people=("a@x.org",))
+    assert events(list(judge(holder, NOW, DAY, found[0]))) == ["max_budget_alert"]
+    assert events(list(judge(holder, NOW, DAY, found[1]))) == []

@@ -43,8 +43,11 @@ class Holder(Struct, frozen=True, kw_only=True):
     softly: tuple[str, ...] = ()
 
 
-def judge(holder: Holder, now: float, ttl: float) -> Iterator[Alert]:
-    """Yield what there is to tell of a budget. `ttl`: seconds after which it is told again."""
+def judge(holder: Holder, now: float, ttl: float, usual: float = USUAL_PERCENT) -> Iterator[Alert]:
+    """Yield what there is to tell of a budget.
+
+    ttl: seconds after which it is told again; usual: percent from which its owner is written to
+    """
     if holder.soft is not None and holder.spend >= holder.soft:
         text = f"soft budget of {_money(holder.soft)} crossed"
         yield _alert(holder, "soft_budget_crossed", text, ttl, people=holder.softly or holder.people)
@@ -59,13 +62,13 @@ def judge(holder: Holder, now: float, ttl: float) -> Iterator[Alert]:
             text = f"less than {left:.0%} of the budget of {_money(holder.most)} are left"
             yield _alert(holder, "threshold_crossed", text, ttl, part=f"{left:.0%}")
             break
-    yield from _percents(holder, share, ttl)
+    yield from _percents(holder, share, ttl, usual)
     yield from _projected(holder, now, ttl)
 
 
-def _percents(holder: Holder, share: float, ttl: float) -> Iterator[Alert]:
+def _percents(holder: Holder, share: float, ttl: float, usual: float) -> Iterator[Alert]:
     """Yield that so many percent are spent, to those who want to hear of that."""
-    wanted = holder.percents or ({USUAL_PERCENT: holder.people} if holder.people else {})
+    wanted = holder.percents or ({usual: holder.people} if holder.people else {})
     reached = [percent for percent in wanted if share * 100 >= percent]
     if reached:
         percent = max(reached)

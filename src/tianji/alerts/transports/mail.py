@@ -24,16 +24,18 @@ _NO_BREAKS: Final = str.maketrans("\r\n", "  ")
 
 
 class Letter(Struct, frozen=True):
-    """One mail."""
+    """One mail. above, below: HTML of the operator's around the text."""
 
     to: tuple[str, ...]
     subject: str
     text: str
+    above: str = ""
+    below: str = ""
 
     @property
     def html(self) -> str:
         """The text as HTML."""
-        return "<p>" + "<br>\n".join(map(escape, self.text.split("\n"))) + "</p>"
+        return self.above + "<p>" + "<br>\n".join(map(escape, self.text.split("\n"))) + "</p>" + self.below
 
 
 class Smtp(Struct, frozen=True):

@@ -13,6 +13,7 @@ from tianji.auth.durations import length
 from tianji.auth.identity import Identity, Role
 from tianji.config.environment import is_true, lookup
 from tianji.errors import Conflict, Unacceptable
+from tianji.lazy import load
 from tianji.management.desk import Call, Row, perform
 from tianji.management.keys import fields as key_fields
 from tianji.management.keys import keeping as key_keeping
@@ -75,6 +76,7 @@ async def replace(call: Call, before: Row, secret: str | None, grace: timedelta 
     # it is known for as long as the key is there: what was asked for with it is spend of the key
     old = {"token": before["token"], "active_token": token, "revoke_at": call.now + (grace or timedelta())}
     await call.execute(sa.insert(DEPRECATED_KEYS).values(**old))
+    await load("tianji.management.letters").tell_of_key(call, row, secret, replaced=True)
     return await told(call, row, secret)
 
 

@@ -16,6 +16,7 @@ from tianji.auth.durations import length
 from tianji.auth.limits import BOUNDED
 from tianji.auth.routes import PRESETS
 from tianji.errors import Conflict, ObjectNotFound, PermissionDenied, SchemaViolation, TianjiError, Unacceptable
+from tianji.lazy import load
 from tianji.management.desk import Call, Row
 from tianji.management.keys import fields as key_fields
 from tianji.management.keys import generation as key_generation
@@ -119,6 +120,8 @@ async def make(call: Call, body: KeyFields, personal: Text = UNSET) -> Row:
     await _prepare(call, values, None)
     row = await _insert(call, secret, values)
     key_keeping.keep(call, row, secret)
+    if body.send_invite_email is True:
+        await load("tianji.management.letters").tell_of_key(call, row, secret, replaced=False)
     return await told(call, row, secret)
 
 

@@ -68,6 +68,8 @@ async def new(call: Call) -> Row:
     organizations, teams = values.pop("organizations", None) or [], values.pop("teams", None) or []
     await _judge_new(call, values, organizations)
     row = await make(call, values)
+    if body.send_invite_email is True:
+        await load("tianji.management.letters").invite(call, row)
     for organization in organizations:
         await membership.join_organization(call, organization, row["user_id"], Role.INTERNAL_USER)
     for team in teams:
