@@ -60,6 +60,8 @@ def gateway(edge: str, mock_process: Mock, ears: Ears, folder: Path) -> Iterator
         LANGFUSE_PUBLIC_KEY="pk",
         LANGFUSE_SECRET_KEY="sk-canary-0815",
         LANGFUSE_HOST=ears.url,
+        SLACK_WEBHOOK_URL=f"{ears.url}/slack",
+        WEBHOOK_URL=f"{ears.url}/events",
         TIANJI_DATA_DIR=str(folder / "data"),
     )
     with Gateway(config(mock_process.url, ears.url), folder, edge=edge, env=env, workers=2) as running:
@@ -373,6 +375,41 @@ def test_which_callbacks_there_are(gateway: Gateway, mock: Mock, ears: Ears) -> 
     ):
         answer = gateway.client.get("/health/services", params={"service": name})
         assert (answer.status_code, reason in answer.text) == (400, True), answer.text
+
+
+def test_a_key_may_try_its_own_destinations(gateway: Gateway, ears: Ears) -> None:
+    def health(**fields: Any) -> Any:
+        secret = made(gateway, "/key/generate", **fields)["key"]
+        answer = gateway.client.post("/key/health", headers={"authorization": f"Bearer {secret}"})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    assert health() == {"key": "healthy", "logging_callbacks": None}
+    well = health(metadata={"logging": [own_langfuse(ears, "tried")]})
+    assert (well["key"], well["logging_callbacks"]["callbacks"]) == ("healthy", ["langfuse"])
+    assert f"Basic {b64encode(b'tried:sk-canary-tried').decode()}" in told_langfuse(ears, "litellm-test")
+    elsewhere = {"langfuse_public_key": "p", "langfuse_secret": "s", "langfuse_host": "http://127.0.0.1:1"}
+    ill = health(metadata={"logging": [{"callback_name": "langfuse", "callback_vars": elsewhere}]})
+    assert (ill["key"], ill["logging_callbacks"]["status"]) == ("unhealthy", "unhealthy")
+    assert "did not take a test event" in ill["logging_callbacks"]["details"]
+
+
+def test_channels_of_alerts_may_be_tried(gateway: Gateway, ears: Ears) -> None:
+    def tried(name: str) -> Any:
+        return gateway.client.get("/health/services", params={"service": name})
+
+    assert tried("slack").status_code == 400
+    with gateway.with_settings("general_settings", alerting=["slack", "webhook", "email", "ms_teams", "pagerduty"]):
+        for name in ("slack", "slack_budget_alerts", "webhook"):
+            answer = tried(name)
+            assert (answer.status_code, answer.json()["status"]) == (200, "success"), answer.text
+        for name in ("ms_teams", "email", "pagerduty"):
+            assert tried(name).status_code == 400
+    messages = [said for path, _, said in ears.heard if path == "/slack"]
+    assert len(messages) == 2
+    assert "This is a test of litellm-test" in messages[0]["text"]
+    (event,) = (said for path, _, said in ears.heard if path == "/events")
+    assert (event["event"], event["event_group"]) == ("budget_crossed", "user")
 
 
 def test_the_services_that_the_gateway_leans_on_are_told_of(gateway: Gateway, mock: Mock) -> None:

@@ -167,6 +167,7 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
     ("GET", "/config/field/info"): (lambda w, r, s: {"field_name": "store_model_in_db"}, {ADMIN, VIEWER}),
     ("GET", "/config/list"): (lambda w, r, s: {"config_type": "general_settings"}, {ADMIN, VIEWER}),
     ("POST", "/config/callback/delete"): (lambda w, r, s: {"callback_name": callback(w)}, {ADMIN}),
+    ("POST", "/key/health"): (lambda w, r, s: {}, EVERYBODY),
     ("GET", "/health/services"): (lambda w, r, s: {"service": "tried"}, {ADMIN, VIEWER}),
     ("POST", "/team/permissions_bulk_update"): (
         lambda w, r, s: {"team_ids": [w.team(s)], "permissions": ["/key/info"]},
@@ -372,7 +373,7 @@ LISTS = {
     "/v2/key/info", "/key/list", "/key/aliases", "/user/list", "/team/list", "/v2/team/list", "/team/available",
     "/organization/list", "/project/list", "/budget/list", "/tag/list", "/spend/logs", "/spend/logs/v2",
     "/spend/logs/ui", "/spend/keys", "/spend/users", "/spend/tags", "/model/info", "/v1/model/info", "/v2/model/info",
-    "/model_group/info", "/tag/daily/activity", "/tag/daily/activity/aggregated",
+    "/model_group/info", "/tag/daily/activity", "/tag/daily/activity/aggregated", "/key/health",
 }  # fmt: skip
 EACH_FOR_ITSELF = {"/key/bulk_update", "/user/bulk_update"}  # 200, and what failed is told
 # 400: whether there is one is nobody else's business

@@ -1,26 +1,17 @@
-"""Callbacks: those of teams, those of the configuration, and whether a destination takes an event."""
+"""Callbacks: those of teams, and those of the configuration."""
 
-import asyncio
-import uuid
 from typing import Any, Final
 
-import httpx
 import msgspec
 from msgspec import Struct
 
-from tianji._core.upstreams.http1 import Timeouts
-from tianji.callbacks.event import LogEvent, event_of
-from tianji.callbacks.lent import VARIABLES, checking, variables_of
-from tianji.callbacks.settings import sinks_of, wanted
-from tianji.callbacks.sink import ALL, Delivery, Sink
+from tianji.callbacks.lent import VARIABLES, variables_of
+from tianji.callbacks.settings import wanted
+from tianji.callbacks.sink import ALL
 from tianji.callbacks.variables import MASK, OPEN, SECRET, masked, owned
-from tianji.callbacks.vendors import ALIASES, VENDORS
-from tianji.clock import SYSTEM
-from tianji.egress.client import open_client
-from tianji.egress.connector import Check
-from tianji.errors import ObjectNotFound, TianjiError, Unacceptable
+from tianji.callbacks.vendors import VENDORS
+from tianji.errors import ObjectNotFound, Unacceptable
 from tianji.gateway.additions.stored_settings import SECTIONS
-from tianji.ledger.entry import FAILURE, SUCCESS, Entry, Payload
 from tianji.management.desk import Call, Row
 from tianji.management.people import ownership
 from tianji.management.people.team_reading import found, told_team
@@ -28,8 +19,6 @@ from tianji.management.settings import callback_keeping
 from tianji.management.settings.configuration import channels_shown, variables_shown
 from tianji.storage.tables import TEAMS
 
-TOTAL: Final = 10.0  # seconds in which a test event has to arrive
-_LIMITS: Final = Timeouts(connect=5.0, between_chunks=TOTAL)
 _FAMILIES: Final = {  # what the variables of a callback begin with
     "arize": "arize", "datadog": "dd", "datadog_llm_observability": "dd", "gcs_bucket": "gcs", "langfuse": "langfuse",
     "langfuse_otel": "langfuse", "langsmith": "langsmith", "newrelic": "newrelic", "posthog": "posthog",
@@ -185,56 +174,6 @@ def _routing(call: Call) -> Row:
     """Return the settings of the router that may be kept in the database."""
     written: Row = msgspec.to_builtins(call.config.router_settings)
     return {name: value for name, value in written.items() if name in SECTIONS["router_settings"]}
-
-
-async def test(call: Call) -> Row:
-    """Send an event to a destination of the configuration, and say what came of it."""
-    name = call.query.get("service", "")
-    if not name:
-        raise Unacceptable("say which destination is to be tried: ?service=", param="service")
-    sinks, problems = sinks_of(call.config, call.office.environ(), call.office.fleet.lent())
-    meant = {name, ALIASES.get(name, name)}
-    sink = next((one for one in sinks if meant & {one.name, one.kind}), None)
-    if sink is None:
-        said = next((problem for problem in problems if problem.startswith(f"callback {name}:")), None)
-        raise Unacceptable(
-            said or f"callback {name[:80]!r} is not in the configuration; add it to callbacks", param="service"
-        )
-    check = checking(call.config) if sink.foreign else None
-    await _send(sink, _test_event(SUCCESS if SUCCESS in sink.hears else FAILURE), check)
-    return {"status": "success", "message": f"{name} took a test event; look for litellm-test there"}
-
-
-def _test_event(status: str) -> LogEvent:
-    call = uuid.uuid4().hex
-    now = int(SYSTEM.now() * 1_000_000)
-    said = b'[{"role":"user","content":"This is a test of litellm-test"}]'
-    entry = Entry(
-        request_id=f"{call}-0", call_id=call, started_at=now, ended_at=now, status=status, model="litellm-test",
-        model_group="litellm-test", provider="openai", key="litellm-test", end_user="litellm-test",
-        payload=Payload(said, b'{"choices":[{"message":{"role":"assistant","content":"It works."}}]}', b"{}"),
-        error_class="Test" if status == FAILURE else None, error_message="a test" if status == FAILURE else None,
-    )  # fmt: skip
-    event = event_of(entry)
-    if event is None:
-        raise TypeError("a test event is told")
-    return event
-
-
-async def _send(sink: Sink, event: LogEvent, check: Check | None) -> None:
-    try:
-        async with asyncio.timeout(TOTAL), open_client(_LIMITS, check=check) as client:
-            for request in sink.write([event.shown(bare=sink.bare, hidden=sink.hidden)]):
-                await _ask(client, request if sink.complete is None else await sink.complete(request))
-    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, TianjiError, ValueError) as error:
-        said = error.message if isinstance(error, TianjiError) else f"{type(error).__name__} {error}".strip()
-        raise Unacceptable(f"{sink.name} did not take a test event: {said}", param="service") from error
-
-
-async def _ask(client: httpx.AsyncClient, request: Delivery) -> None:
-    answer = await client.request(request.method, request.url, content=request.body, headers=dict(request.headers))
-    if not request.accepts(answer.status_code):
-        raise ValueError(f"it answered with status {answer.status_code}")
 
 
 async def _team(call: Call) -> Row:

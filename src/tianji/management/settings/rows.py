@@ -53,7 +53,10 @@ FAMILIES: Final[dict[str, tuple[Row, ...]]] = {
             ALL,
             "The same, with what is set.",
         ),
-        Row("GET", "/health/services", "callbacks.test", Access.ADMIN, ALL, "Send a test event to a callback."),
+        Row("GET", "/health/services", "trials.service", Access.ADMIN, ALL, "Send a test event to a callback."),
+        Row(
+            "POST", "/key/health", "trials.key", Access.INFO, OWN, "Send one to the callbacks of the caller's own key."
+        ),
     ),
     "configuration": tuple(
         Row(method, f"/config/{end}", f"configuration.{function}", Access.ADMIN, ALL, said)
