@@ -146,6 +146,7 @@ _NUMBERS: Final = {  # settings of callbacks: [prometheus]
     "prometheus_metrics_max_series_per_metric": _SERIES,
     "prometheus_metrics_cleanup_interval_seconds": Support("exact", "whatever it says: at each question"),
     "prometheus_initialize_budget_metrics": Support("exact", "read when Prometheus asks"),
+    "prometheus_emit_rate_limit_labels": Support("partial", "the type is said of budgets alone"),
     "prometheus_emit_input_sequence_length_label": Support("partial", "of histograms"),
     "custom_prometheus_metadata_labels": Support("partial", "out of the metadata of keys, not of requests"),
     "custom_prometheus_tags": Support("partial", "for tags of requests; a user agent is none"),

@@ -125,6 +125,8 @@ def _labelled(family: Family, settings: Settings, added: Iterable[str], *, sized
         labels[at : at + 1] = ["user_email"] if whose == "user_email" else [_CALLER, "user_email"]
     if streamed and family.name == "litellm_proxy_total_requests_metric_total":
         labels.append("stream")
+    if settings.prometheus_emit_rate_limit_labels and family.name == "litellm_proxy_failed_requests_metric_total":
+        labels += ["rate_limit_category", "rate_limit_type"]
     if sized and family.kind == "histogram":
         labels.append("input_sequence_length")
     if settings.prometheus_user_budget_label_include_email_alias and family.labels == ("user",):

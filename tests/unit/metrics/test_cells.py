@@ -190,3 +190,19 @@ def test_other_buckets_begin_anew_and_other_labels_do_not(world: World) -> None:
     assert world.text() == ""
     world.hear([entry()])
     assert set(world.numbers("litellm_llm_api_latency_metric_bucket", "le")) == {"1.0", "2.0", "+Inf"}
+
+
+def test_whose_limit_it_was_is_told_where_that_is_wanted(world: World) -> None:
+    labels = ("rate_limit_category", "rate_limit_type")
+    failures = [
+        failure(1, code="429"), failure(2, code="429", deployment_id=""), failure(3, code="500"),
+        entry(4, status="failure", error_code="422", error_class="BudgetExceeded", deployment_id=""),
+    ]  # fmt: skip
+    world.hear(failures)
+    assert "rate_limit_type" not in world.text()
+    world.now += 3600
+    world.cells.settle()
+    world.adopt(plan(prometheus_emit_rate_limit_labels=True))
+    assert world.numbers(FAILED, *labels) == {
+        "vendor_rate_limit,None": 1, "litellm_rate_limit,None": 1, "None,None": 1, "litellm_rate_limit,budget": 1,
+    }  # fmt: skip
