@@ -71,3 +71,22 @@ def number(value: Any) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdigit():
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def texts_of(event: LogEvent) -> dict[str, str]:
+    """Return an event as LiteLLM's first loggers told it: few members, each of them text, objects as JSON."""
+    row = {
+        "id": event.id,
+        "call_type": event.call_type,
+        "startTime": moment(event.started),
+        "endTime": moment(event.ended),
+        "model": event.model,
+        "user": event.end_user,
+        "modelParameters": event.model_parameters,
+        "messages": event.messages,
+        "response": event.response,
+        "usage": event.usage,
+        "metadata": event.metadata,
+    }
+    texts = {name: value if isinstance(value, str) else encode(value).decode() for name, value in row.items()}
+    return {name: text for name, text in texts.items() if row[name] is not None}

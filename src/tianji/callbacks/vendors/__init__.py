@@ -54,7 +54,7 @@ BLOCKS: Final[Mapping[str, str]] = {
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "argilla": ("argilla_transformation_object", "argilla_batch_size"),
     "dynamodb": ("dynamodb_table_name",),
-    "generic_api": ("generic_logger_headers",),
+    "generic_api": ("generic_logger_headers", "generic_api_use_v1"),
     "langfuse": ("langfuse_default_tags",),
     "langsmith": ("langsmith_batch_size",),
 }

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from tianji.callbacks import audit
 from tianji.callbacks.event import LogEvent
-from tianji.callbacks.forms import array, encode, lines, moment, present
+from tianji.callbacks.forms import array, encode, lines, moment, present, texts_of
 from tianji.callbacks.sink import ALL, Delivery, Given, Sink
 from tianji.errors import ConfigurationError
 
@@ -22,11 +22,14 @@ def build(given: Given) -> Sink:
     if form not in FORMATS:
         raise ConfigurationError(f"callback {given.name}: log_format {form!r} is none of {', '.join(FORMATS)}")
     headers = {"content-type": "application/x-ndjson" if form == "ndjson" else "application/json"} | _headers(given)
+    first = given.flag("generic_api_use_v1")
     heard = given.params.get("event_types")
     hears = frozenset(_EVENTS[name] for name in heard if name in _EVENTS) if isinstance(heard, list | tuple) else ALL
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
-        if form == "json_array":
+        if first:
+            yield Delivery(url, encode([_first(event) for event in events]), headers)
+        elif form == "json_array":
             yield Delivery(url, array(events), headers)
         elif form == "ndjson":
             yield Delivery(url, lines(events), headers)
@@ -43,6 +46,11 @@ def build(given: Given) -> Sink:
     if form in _SINGLE:
         return Sink(given.name, write, hears=hears, batch=1, at_once=8, audited=audited)
     return Sink(given.name, write, hears=hears, at_once=AT_ONCE, audited=audited)
+
+
+def _first(event: LogEvent) -> dict[str, str]:
+    """Return an event as `generic_api_use_v1` has it: all of it text."""
+    return {**texts_of(event), "cache_hit": str(event.cache_hit), "cost": str(event.response_cost)}
 
 
 def _short(event: LogEvent) -> dict[str, Any]:

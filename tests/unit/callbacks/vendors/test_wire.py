@@ -46,6 +46,20 @@ def test_generic_forms() -> None:
     assert next(iter(older.write([OK]))).headers["e"] == "f"
 
 
+def test_the_first_form_of_generic_events_is_all_text() -> None:
+    (first,), problems = sinks_of(configured("generic_api", settings={"generic_api_use_v1": True}), KEYS)
+    (request,) = first.write([OK, FAILED])
+    told, failed = body(request)
+    assert problems == []
+    assert {type(value) for value in (*told.values(), *failed.values())} == {str}
+    assert told.keys() == {
+        "id", "call_type", "cache_hit", "startTime", "endTime", "model", "user", "modelParameters", "messages",
+        "response", "usage", "metadata", "cost",
+    }  # fmt: skip
+    assert (told["id"], told["cost"], told["cache_hit"]) == (OK.id, "2.0", "False")
+    assert msgspec.json.decode(told["messages"]) == OK.messages
+
+
 def test_a_destination_may_have_any_name() -> None:
     block = {"callback_type": "generic_api", "endpoint": "http://mine", "headers": {"k": "{{environment_variables.V}}"}}
     (made,), problems = sinks_of(configured("mine", mine=block), {"V": "secret"})
