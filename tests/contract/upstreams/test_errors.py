@@ -46,18 +46,18 @@ GOOD = [
     {"x-tianji-api-key": MASTER_KEY},
 ]
 BAD = [
-    ({}, "auth_error", "None"),
-    ({"authorization": MASTER_KEY}, "auth_error", "None"),
-    ({"authorization": f"Token {MASTER_KEY}"}, "auth_error", "None"),
-    ({"authorization": "Bearer"}, "auth_error", "None"),
-    ({"authorization": "Bearer hello"}, "auth_error", "None"),
+    ({}, "auth_error", None),
+    ({"authorization": MASTER_KEY}, "auth_error", None),
+    ({"authorization": f"Token {MASTER_KEY}"}, "auth_error", None),
+    ({"authorization": "Bearer"}, "auth_error", None),
+    ({"authorization": "Bearer hello"}, "auth_error", None),
     ({"authorization": "Bearer sk-wrong"}, "token_not_found_in_db", "key"),
     ({"authorization": f"Bearer {MASTER_KEY}x"}, "token_not_found_in_db", "key"),
     ({"authorization": f"Bearer {MASTER_KEY[:-1]}"}, "token_not_found_in_db", "key"),
     ({"x-litellm-api-key": "sk-wrong", "authorization": f"Bearer {MASTER_KEY}"}, "token_not_found_in_db", "key"),
     ({"authorization": "Bearer sk-wrong", "x-api-key": MASTER_KEY}, "token_not_found_in_db", "key"),
-    ({"x-api-key": ""}, "auth_error", "None"),
-    ({"cookie": f"token={MASTER_KEY}"}, "auth_error", "None"),
+    ({"x-api-key": ""}, "auth_error", None),
+    ({"cookie": f"token={MASTER_KEY}"}, "auth_error", None),
 ]
 
 
@@ -69,7 +69,9 @@ def test_a_key_is_taken_from_every_header_of_the_field(
 
 
 @pytest.mark.parametrize(("headers", "kind", "param"), BAD, ids=str)
-def test_a_wrong_key_is_401(stranger: httpx.Client, mock: Mock, headers: dict[str, str], kind: str, param: str) -> None:
+def test_a_wrong_key_is_401(
+    stranger: httpx.Client, mock: Mock, headers: dict[str, str], kind: str, param: None
+) -> None:
     for path in (CHAT, "/v1/embeddings", "/openai/deployments/gpt-test/chat/completions"):
         answer = stranger.post(path, content=b"not even JSON", headers=headers)
         message = check(answer, 401, kind, param)
@@ -85,7 +87,7 @@ def test_a_key_in_the_query_does_not_count(stranger: httpx.Client) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/models", "/models", "/v1/models/gpt-test", "/metrics", "/health"])
 def test_what_tells_of_the_inside_needs_a_key(stranger: httpx.Client, path: str) -> None:
-    check(stranger.get(path), 401, "auth_error", "None")
+    check(stranger.get(path), 401, "auth_error", None)
 
 
 def test_a_header_of_the_settings_overrides_all_others(start_gateway: StartGateway, mock: Mock) -> None:
@@ -234,7 +236,7 @@ def test_forbidden_members_are_401_wherever_they_stand(gateway: Gateway, mock: M
     ]
     for member in members:
         answer = gateway.post(CHAT, f'{{"model":"gpt-test","messages":[],{member}}}'.encode())
-        message = check(answer, 401, "auth_error", "None")
+        message = check(answer, 401, "auth_error", None)
         assert message.startswith(f"Authentication Error, Rejected Request: {name} is not allowed in request body")
     assert mock.requests() == []
 
@@ -247,7 +249,7 @@ def test_the_word_of_a_forbidden_member_is_fine_elsewhere(gateway: Gateway, mock
 @pytest.mark.parametrize("key", ["os.environ/HOME", "oidc/github/x", "a\r\nx: y", "", "é", 5])
 def test_an_api_key_of_the_body_must_be_a_key(gateway: Gateway, mock: Mock, key: object) -> None:
     answer = gateway.chat({"model": "gpt-test", "messages": [], "api_key": key})
-    check(answer, 401, "auth_error", "None")
+    check(answer, 401, "auth_error", None)
     assert mock.requests() == []
 
 
