@@ -17,11 +17,15 @@ def is_native(gateway: Gateway) -> bool:
     return "_granian." not in Path(f"/proc/{worker}/maps").read_text()
 
 
-def config(mock: Mock, folder: Path, *models: dict[str, Any]) -> dict[str, Any]:
-    stored = {"store_model_in_db": True, "database_url": f"sqlite:///{folder / 'test.db'}"}
+def config(mock: Mock, *models: dict[str, Any]) -> dict[str, Any]:
+    return {"model_list": [openai_model("echo", "echo", mock.url), *models]}
+
+
+def stored(mock: Mock, folder: Path) -> dict[str, Any]:
+    """One whose database holds models, too; the other test migrates none."""
     return {
-        "model_list": [openai_model("echo", "echo", mock.url), *models],
-        "general_settings": stored,
+        **config(mock),
+        "general_settings": {"store_model_in_db": True, "database_url": f"sqlite:///{folder / 'test.db'}"},
         "litellm_settings": {"provider_url_destination_allowed_hosts": ["127.0.0.1"]},
     }
 
@@ -34,11 +38,11 @@ def converse(gateway: Gateway) -> Client:
 
 def test_the_native_one_where_the_file_means_conversations(mock: Mock, tmp_path: Path) -> None:
     voice, named = openai_model("voice", "gpt-realtime", mock.url), tmp_path / "pid"
-    with Gateway(config(mock, tmp_path, voice), tmp_path, edge=None, args=["--pid-file", str(named)]) as gateway:
+    with Gateway(config(mock, voice), tmp_path, edge=None, args=["--pid-file", str(named)]) as gateway:
         assert is_native(gateway)
         converse(gateway)
         assert TALKS in gateway.log
-        gateway.write(config(mock, tmp_path))
+        gateway.write(config(mock))
         gateway.process.send_signal(signal.SIGUSR2)
         assert gateway.process.wait(timeout=30) == 0
         successor = int(named.read_text())
@@ -49,7 +53,7 @@ def test_the_native_one_where_the_file_means_conversations(mock: Mock, tmp_path:
 
 
 def test_granian_where_nothing_does_until_the_database_means_some(mock: Mock, tmp_path: Path) -> None:
-    with Gateway(config(mock, tmp_path), tmp_path, edge=None) as gateway:
+    with Gateway(stored(mock, tmp_path), tmp_path, edge=None) as gateway:
         assert not is_native(gateway)
         assert "Granian edge: nothing in the configuration means realtime sessions" in gateway.log
         assert SURPRISE not in gateway.log
