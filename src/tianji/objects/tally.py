@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from tianji._core.routing.stats import escape_label
 from tianji._core.sharing.shm import Histogram, SharedCounters
@@ -13,6 +13,7 @@ from tianji.objects.places import Place
 NONE: Final = "None"  # stands for a value that there is not, as in LiteLLM
 OTHER: Final = "other"
 MOST: Final = 500  # series of a family, of one worker; others are told as one
+_HIGHEST: Final = 1 << 53  # what a sample can be, exactly
 BOUNDS: Final = tuple(
     60.0 * minutes for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 720, 1440)
 )  # a batch takes minutes to a day
@@ -39,7 +40,7 @@ class Tally:
         who = {"user": caller.user_id, "user_email": None, "api_key_alias": caller.key_alias}
         self._counters.add(self._slot(family, where | who), 1)
         size = made.get("bytes")
-        if kind is FILE and isinstance(size, int):
+        if kind is FILE and _is_count(size):
             name = PurePosixPath(str(made.get("filename") or "")).suffix.removeprefix(".").lower()[:16]
             labels = {"purpose": str(made.get("purpose"))[:32], "file_type": name, **where, "user": caller.user_id}
             self._counters.set(self._slot("litellm_managed_file_size_bytes", labels), size)
@@ -52,7 +53,7 @@ class Tally:
     def ended(self, before: Mapping[str, Any], now: Mapping[str, Any], place: Place) -> None:
         """Take the time of a batch, when it is heard of for the first time that it was completed."""
         at = [now.get(name) for name in ("created_at", "completed_at")]
-        if before.get("completed_at") or not all(isinstance(one, int) for one in at):
+        if before.get("completed_at") or not all(map(_is_count, at)):
             return
         labels = self._labels("litellm_managed_batch_duration_seconds",
                               {"model": place.group or place.model, "api_provider": place.provider})  # fmt: skip
@@ -71,6 +72,11 @@ class Tally:
             return _written(dict.fromkeys(labels, OTHER))
         seen.add(written)
         return written
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    """Tell whether a number of an upstream's is one that can be told."""
+    return isinstance(value, int) and 0 <= value < _HIGHEST
 
 
 def _written(labels: Mapping[str, str | None]) -> str:

@@ -426,6 +426,6 @@ def _limit(text: str | None) -> int:
     """Return how many objects a list may have. Raises InvalidRequest."""
     if text is None:
         return _MOST
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= _MOST:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= _MOST:
         raise InvalidRequest(f"limit: expected a number from 1 to {_MOST}", param="limit")
     return int(text)

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tianji.config.given import Given
 from tianji.config.schema import Config
@@ -328,3 +331,23 @@ def test_what_cannot_be_used_costs_itself_alone() -> None:
 def test_what_a_search_costs(params: Mapping[str, Any], query: Query, nano: int) -> None:
     known = tools(Web(), tool("web", "one", api_key="k", **params))
     assert known.price(known.tools[0], query) == nano
+
+
+NAMES = """results data web organic items title url link snippet text content description highlights date
+organic_results hits tasks result RelatedTopics Text FirstURL Topics answer pages body news"""
+ANSWERS = st.recursive(
+    st.none() | st.booleans() | st.sampled_from([10**400, 1e308, "https://a.example"]) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES.split()), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize("kind", PROVIDERS)
+@given(said=ANSWERS)
+def test_whatever_is_answered_is_read_or_said_to_be_of_another_form(kind: str, said: Any) -> None:
+    try:
+        found = list(provider(kind).read(said))
+    except (LookupError, TypeError, AttributeError):
+        return
+    assert all(isinstance(one, Result) for one in found)
+    msgspec.json.encode(found)

@@ -239,7 +239,7 @@ def _limit(text: str | None) -> int:
     """Return how many batches a list may have. Raises InvalidRequest."""
     if text is None:
         return _USUAL
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= _MOST:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= _MOST:
         raise InvalidRequest(f"limit: expected a number from 1 to {_MOST}", param="limit")
     return int(text)
 

@@ -55,7 +55,7 @@ def length(members: Mapping[str, Any]) -> int:
     given = members.get("parameters")
     own = given.get("durationSeconds") if isinstance(given, dict) else None
     text = str(own or members.get("durationSeconds") or members.get("seconds") or SECONDS)
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:6]) <= 3600:
+    if not text.isascii() or not text.isdigit() or len(text) > 6 or not 0 < int(text) <= 3600:
         raise InvalidRequest("seconds: expected a whole number of seconds", param="seconds")
     return int(text)
 

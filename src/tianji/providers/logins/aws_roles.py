@@ -18,7 +18,7 @@ from tianji.lazy import load
 from tianji.protocol.bedrock.signature import Keys, Scope, sign
 from tianji.protocol.scrub import scrub
 from tianji.providers.logins.fetching import Fetch, fetcher
-from tianji.providers.logins.oauth import FORM
+from tianji.providers.logins.oauth import FORM, shown
 from tianji.providers.logins.oidc import Identity
 from tianji.providers.logins.tokens import Token, TokenSource
 
@@ -88,7 +88,7 @@ def _lent(answer: tuple[int, bytes], clock: Clock) -> Token[Keys]:
         said = scrub(found.get("Message", ""))[:300]
         raise UpstreamFailure(f"AWS did not lend the keys of a role (status {status}): {said}", sent=False)
     try:
-        keys = Keys(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
+        keys = Keys(*(shown("AWS", found[name]) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")))
         ends = datetime.fromisoformat(found["Expiration"]).astimezone(UTC).timestamp()
     except (KeyError, ValueError, OverflowError) as error:
         raise UpstreamFailure("the answer of AWS to the request for a role holds no keys", sent=False) from error

@@ -20,7 +20,7 @@ from tianji.clock import SYSTEM
 from tianji.errors import Header, UpstreamConnectFailed, UpstreamFailure
 from tianji.providers.logins.credentials import Credentials
 from tianji.providers.logins.fetching import Fetch
-from tianji.providers.logins.oauth import read_object, source_of
+from tianji.providers.logins.oauth import read_object, seconds, source_of
 from tianji.providers.logins.tokens import Token
 
 URL: Final = "https://auth.openai.com/oauth/token"
@@ -138,6 +138,5 @@ def _good(kept: Json) -> Token[str] | None:
     token = _tokens(kept).get("access_token")
     if not isinstance(token, str) or not token.isascii() or not token.isprintable():
         return None
-    ends = claims(token).get("exp")
-    left = float(ends) - SYSTEM.now() if isinstance(ends, int | float) else 0.0
+    left = (seconds(claims(token).get("exp")) or 0.0) - SYSTEM.now()
     return Token(token, left) if left > _LEFT else None

@@ -14,7 +14,7 @@ from msgspec import Struct
 from tianji.clock import SYSTEM
 from tianji.errors import Header, UpstreamConnectFailed, UpstreamFailure
 from tianji.providers.logins.fetching import Fetch
-from tianji.providers.logins.oauth import read_object, seconds
+from tianji.providers.logins.oauth import read_object, seconds, shown
 from tianji.providers.logins.tokens import Token
 
 URL: Final = "https://api.github.com/copilot_internal/v2/token"
@@ -36,9 +36,9 @@ class Copilot(Struct, frozen=True, kw_only=True):
         own = self.token or await asyncio.to_thread(self._read)
         headers = {"authorization": f"token {own}", "accept": "application/json", **dict(EDITOR)}
         found = read_object(self.service, await fetch("GET", self.url, headers, b""))
-        token, ends = found.get("token"), seconds(found.get("expires_at"))
-        if not isinstance(token, str) or ends is None:
-            raise UpstreamFailure("the answer of GitHub to the request for a token of Copilot holds none", sent=False)
+        token, ends = shown(self.service, found.get("token")), seconds(found.get("expires_at"))
+        if ends is None:
+            raise UpstreamFailure("the answer of GitHub to the request for a token of Copilot says no end", sent=False)
         return Token(token, max(ends - SYSTEM.now(), 1.0))
 
     def _read(self) -> str:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from tianji.clock import SYSTEM
 from tianji.errors import UpstreamFailure
 from tianji.providers.logins.fetching import Fetch
-from tianji.providers.logins.oauth import FORM, read_object, seconds
+from tianji.providers.logins.oauth import FORM, read_object, seconds, shown
 from tianji.providers.logins.tokens import Token
 
 
@@ -30,9 +30,9 @@ class GigaChat(Struct, frozen=True, kw_only=True):
         headers = {**FORM, "authorization": f"Basic {self.key}", "rquid": str(uuid.uuid4())}
         form = urlencode({"scope": self.scope}).encode()
         found = read_object(self.service, await fetch("POST", self.url, headers, form))
-        token, ends = found.get("access_token"), seconds(found.get("expires_at"))
-        if not isinstance(token, str) or ends is None:
-            raise UpstreamFailure("the answer of GigaChat to the request for an access token holds none", sent=False)
+        token, ends = shown(self.service, found.get("access_token")), seconds(found.get("expires_at"))
+        if ends is None:
+            raise UpstreamFailure("the answer of GigaChat to the request for an access token says no end", sent=False)
         return Token(token, max(ends / 1000 - SYSTEM.now(), 1.0))
 
     def __repr__(self) -> str:

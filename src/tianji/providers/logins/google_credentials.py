@@ -14,10 +14,10 @@ import msgspec
 from msgspec import Struct
 
 from tianji.clock import SYSTEM, Clock
-from tianji.errors import ConfigurationError, UpstreamFailure
+from tianji.errors import ConfigurationError
 from tianji.lazy import load
 from tianji.providers.logins.fetching import Fetch
-from tianji.providers.logins.oauth import FORM, Mint, read_object, read_token
+from tianji.providers.logins.oauth import FORM, Mint, read_object, read_token, shown
 from tianji.providers.logins.tokens import Token
 
 SERVICE = "Google"
@@ -113,10 +113,7 @@ def _impersonated(info: Mapping[str, Any], fetch: Fetch, clock: Clock) -> Mint:
         own = await source()
         headers = {"authorization": f"Bearer {own.value}", "content-type": "application/json"}
         found = read_object(SERVICE, await fetch("POST", info["service_account_impersonation_url"], headers, body))
-        value = found.get("accessToken")
-        if not isinstance(value, str):
-            raise UpstreamFailure("Google's answer for an impersonated service account holds no token", sent=False)
-        return Token(value, min(own.lifetime, _LIFETIME))
+        return Token(shown(SERVICE, found.get("accessToken")), min(own.lifetime, _LIFETIME))
 
     return mint
 

@@ -16,6 +16,7 @@ from tianji.providers.logins.tokens import Token, TokenSource
 
 FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
 LIFETIME: Final = 3600.0  # seconds that a token is believed whose service does not say
+MOST: Final = 1e15  # seconds, or milliseconds, that a service may say
 
 Mint = Callable[[], Awaitable[Token[str]]]
 
@@ -81,17 +82,24 @@ def bearer(source: TokenSource[str]) -> Callable[[str, bytes], Iterable[Header]]
 def read_token(service: str, answer: tuple[int, bytes]) -> Token[str]:
     """Read the answer of section 5.1; some write the seconds as text. Raises UpstreamFailure for any other."""
     found = read_object(service, answer)
-    value, lifetime = found.get("access_token"), seconds(found.get("expires_in"))
+    lifetime = seconds(found.get("expires_in"))
+    return Token(shown(service, found.get("access_token")), LIFETIME if lifetime is None else lifetime)
+
+
+def shown(service: str, value: object) -> str:
+    """Return a token, which a header will show. Raises UpstreamFailure for anything that no header can hold."""
     if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
         raise UpstreamFailure(f"the answer of {service} to the request for an access token holds none", sent=False)
-    return Token(value, LIFETIME if lifetime is None else lifetime)
+    return value
 
 
 def seconds(value: object) -> float | None:
-    """Return a number of seconds, which may be written as text; None for anything else."""
+    """Return a number of seconds, which may be written as text, `MOST` at most; None for anything else."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:12])
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not value >= 0:
+        return None
+    return float(min(value, MOST))
 
 
 def read_object(service: str, answer: tuple[int, bytes]) -> dict[str, Any]:
