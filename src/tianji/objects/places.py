@@ -367,6 +367,8 @@ def _place(
         secrets=upstream.secrets,
         unready=upstream.key_missing,
         keeps=keeps,
+        sign=upstream.sign,
+        awaits=upstream.awaits,
     )
 
 

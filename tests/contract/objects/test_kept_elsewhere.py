@@ -39,6 +39,9 @@ def vendors() -> Iterator[Vendors]:
         running.say("/upload/v1beta/files", plain({"file": GOOGLES}))
         running.say("/v1beta/files/abc-1", plain(GOOGLES | {"state": "ACTIVE"}))
         running.say(GENERATE, plain(SAID))
+        for tenant in ("own", "theirs"):
+            running.say(f"/{tenant}/oauth2/v2.0/token", plain({"access_token": f"tok-{tenant}", "expires_in": 3600}))
+        running.say("/openai/files", plain({"id": "file-azure", "object": "file", "bytes": 4, "purpose": "user_data"}))
         yield running
 
 
@@ -53,13 +56,29 @@ def gateway(
             {"model_name": "claude", "litellm_params": claude},
             {"model_name": "gemini", "litellm_params": gemini},
             openai_model("gpt", "gpt-up", mock_process.url),
+            {
+                "model_name": "azure",
+                "litellm_params": {
+                    "model": "azure/dep",
+                    "api_base": vendors.url,
+                    "tenant_id": "own",
+                    "client_id": "c",
+                    "client_secret": "s3cret",
+                },
+            },
         ],
         "files_settings": [
-            {"custom_llm_provider": name, "api_base": params["api_base"], "api_key": params["api_key"]}
-            for name, params in (("anthropic", claude), ("gemini", gemini))
+            {"custom_llm_provider": "azure", "api_base": vendors.url, "api_version": "2025-01-01"},
+            *(
+                {"custom_llm_provider": name, "api_base": params["api_base"], "api_key": params["api_key"]}
+                for name, params in (("anthropic", claude), ("gemini", gemini))
+            ),
         ],
+        "litellm_settings": {"enable_azure_ad_token_refresh": True},
     }
-    with Gateway(config, tmp_path_factory.mktemp("elsewhere"), edge=edge, env=BOOKS) as running:
+    entra = {"AZURE_AUTHORITY_HOST": vendors.url, "AZURE_TENANT_ID": "theirs"}
+    entra |= {"AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "s3cret"}
+    with Gateway(config, tmp_path_factory.mktemp("elsewhere"), edge=edge, env=BOOKS | entra) as running:
         yield running
 
 
@@ -144,6 +163,22 @@ def test_a_provider_may_be_named_for_its_model(
     for ask in ({"file_ids": [made.id]}, {"extra_body": extra}):
         with pytest.raises(openai.BadRequestError, match="nothing that is made of them"):
             client.vector_stores.create(**ask)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("named", "token"), [({"target_model_names": "azure"}, "own"), ({"custom_llm_provider": "azure"}, "theirs")]
+)
+def test_azures_files_are_asked_for_by_whom_entra_knows(
+    client: openai.OpenAI, vendors: Vendors, named: dict[str, str], token: str
+) -> None:
+    """By the login of a deployment, and by that of the environment for the section of the configuration."""
+    made = client.files.create(file=("a.pdf", b"%PDF", "application/pdf"), purpose="user_data", extra_body=named)
+    headers = vendors.last("/openai/files").headers
+    assert headers["authorization"] == f"Bearer tok-{token}"
+    assert "api-key" not in headers
+    vendors.say("/openai/files/file-azure", plain({"id": "file-azure", "object": "file", "bytes": 4}))
+    assert client.files.retrieve(made.id).id == made.id
+    assert vendors.last("/openai/files/file-azure").headers["authorization"] == f"Bearer tok-{token}"
 
 
 def test_nothing_else_is_kept_there(client: openai.OpenAI, vendors: Vendors) -> None:
