@@ -254,7 +254,8 @@ class Gateway:
                 ),
                 lambda: self._guarding.lots,
                 self._office.folder,
-            )
+            ),
+            self._endpoints,
         )
         yield from model_routes.routes(self._endpoints, self._store, self._caches, most, guards, objects.given)
         yield from Health(lambda: self._control.draining, lambda: self._store.connected, self._probe).routes()

@@ -1,9 +1,12 @@
 """What all requests of a worker for what upstreams keep have in common."""
 
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from tianji._core.edges.exchange import Exchange
 from tianji._core.upstreams.pool import Pool
@@ -14,6 +17,7 @@ from tianji.objects.billing import Bill, Billing, Payer, Till, paying
 from tianji.objects.charging import Charging
 from tianji.objects.guarding import Guards
 from tianji.objects.ids import Seal
+from tianji.objects.kinds import Kind
 from tianji.objects.places import Place, Places
 from tianji.objects.relay import Relay
 from tianji.objects.tally import Tally
@@ -73,6 +77,22 @@ class Desk:
             people = load("tianji.callbacks.people").People(self.store)
             self._lines = load("tianji.objects.line_telling").Lines(self._snapshot, self._folder, people)
         self._lines.begin(origin, who, files)
+
+    async def keep(self, kind: Kind, owner: bytes, answer: Mapping[str, Any], payer: str | None = None) -> None:
+        """Keep an object that was made, as its owner sees it, so that he can list it. Raises StoreUnavailable.
+
+        payer: who pays for it when it is over
+        """
+        table = load(_TABLE)
+        kept = table.Kept(
+            id=answer["id"],
+            kind=kind.name,
+            owner=owner.hex(),
+            created_at=datetime.fromtimestamp(self.clock.now(), UTC),
+            body=msgspec.json.encode(answer).decode(),
+            payer=payer,
+        )
+        await table.keep(await self.store.open(), kept)
 
     async def settle(
         self, exchange: Exchange, name: str, reckon: Callable[[], Awaitable[Sequence[tuple[Place, Bill]]]]

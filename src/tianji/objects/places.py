@@ -23,6 +23,7 @@ from tianji.errors import ConfigurationError, Header, InvalidRequest, TianjiErro
 from tianji.gateway.compiled.plans import Origins, head_bytes
 from tianji.gateway.compiled.snapshot import Snapshot, markup_of
 from tianji.objects.ids import Ref
+from tianji.objects.naming import Asking
 from tianji.objects.rows import Section
 from tianji.objects.videos.places import FILMING, Films, beside_videos
 from tianji.providers.registry import build
@@ -141,6 +142,15 @@ class Places:
     def known(self, name: bytes) -> Place | None:
         """Return the place whose digest an id holds; None where the configuration has it no more."""
         return self._by_digest.get(name)
+
+    def lying(self, asking: Asking) -> Place:
+        """Return a place at which everything lies that a request names. Raises InvalidRequest where there is none."""
+        known = [place for place in map(self.known, sorted(asking.places())) if place is not None]
+        if not known:
+            raise InvalidRequest("the deployment that this lies at is not in the configuration any more")
+        if known[0].unready is not None:
+            raise TianjiError(f"the place of this cannot be asked: {known[0].unready}")
+        return known[0]
 
     def of_deployment(self, deployment: str) -> Place | None:
         """Return the place of a deployment, by its id; None where its provider keeps nothing."""

@@ -1,10 +1,11 @@
 """The routes of what upstreams keep for callers. What answers them is loaded with the first request."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from tianji._core.edges.exchange import Exchange
+from tianji._core.edges.exchange import Handler as Compiled
 from tianji._core.requests.forward import Endpoint
 from tianji._core.requests.given import Given
 from tianji.auth.access import Access, Tenant
@@ -27,10 +28,11 @@ _MESSAGE_BATCHES: Final = (  # method, path, what answers it, summary
 
 
 class Objects:
-    """The routes. `desk` makes the Desk that answers."""
+    """The routes. `desk` makes the Desk that answers; `endpoints`: what serves each dialect."""
 
-    def __init__(self, desk: Callable[[], Any]) -> None:
+    def __init__(self, desk: Callable[[], Any], endpoints: Iterable[tuple[Dialect, Endpoint]]) -> None:
         self._desk = functools.cache(desk)
+        self._endpoints = endpoints
         self._batches = functools.cache(lambda: load("tianji.objects.messages.batches").MessageBatches(self._desk()))
 
     def given(self, dialect: Dialect, endpoint: Endpoint) -> Given:
@@ -57,12 +59,29 @@ class Objects:
                     large=row.form or (row.of_videos and row.method == "POST"),
                 )
 
+        for path in ("/v1/rag/ingest", "/rag/ingest"):
+            summary = "Put a document into a vector store."
+            yield Route(("POST",), path, self._ingest, Access.KEY, Tenant.CALLER, summary, _TAGS, large=True)
+        for path in ("/v1/rag/query", "/rag/query"):
+            summary = "Answer a question out of a vector store."
+            yield Route(("POST",), path, self._answer, Access.KEY, Tenant.CALLER, summary, _TAGS)
         for method, path, name, summary in _MESSAGE_BATCHES:
             handler = functools.partial(self._serve_batches, name)
             yield Route((method,), path, handler, Access.KEY, Tenant.CALLER, summary, _TAGS)
 
     async def _serve_batches(self, name: str, exchange: Exchange, match: Match) -> None:
         await getattr(self._batches(), name)(exchange, match.params)
+
+    async def _ingest(self, exchange: Exchange, _: Match) -> None:
+        await load("tianji.objects.ingestion").ingest(self._desk(), exchange)
+
+    async def _answer(self, exchange: Exchange, _: Match) -> None:
+        await load("tianji.objects.retrieval").answer(self._desk(), self._endpoint, exchange)
+
+    def _endpoint(self, operation: str) -> Compiled:
+        """Return the handler of an operation, to which requests may name files."""
+        dialect, endpoint = next(pair for pair in self._endpoints if pair[0].operation == operation)
+        return self.given(dialect, endpoint)
 
     async def _serve(self, row: Row, exchange: Exchange, match: Match) -> None:
         await load("tianji.objects.work").serve(self._desk(), row, exchange, match.params)

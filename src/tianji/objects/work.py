@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -243,14 +242,7 @@ class _Work(Errand):
         lying = self._asking.places()
         if not lying:
             return wanted or self._of_provider(members.get("custom_llm_provider"))
-        if wanted is not None and wanted.digest in lying:
-            return wanted
-        known = [place for place in map(self._places.known, sorted(lying)) if place is not None]
-        if not known:
-            raise InvalidRequest("the deployment that this lies at is not in the configuration any more")
-        if known[0].unready is not None:
-            raise TianjiError(f"the place of this cannot be asked: {known[0].unready}")
-        return known[0]
+        return wanted if wanted is not None and wanted.digest in lying else self._places.lying(self._asking)
 
     def _is_of_provider(self, model: str, members: Json) -> bool:
         """Tell whether a model is one of a provider's: what is tuned there, or helps there, by the provider's own name.
@@ -320,7 +312,8 @@ class _Work(Errand):
         table, database = load(_TABLE), await self._desk.store.open()
         known = await table.find(database, answer["id"])
         if known is None and self._row.creates is kind:
-            await table.keep(database, self._kept(kind, answer))
+            payer = self._desk.billing.payer(self._exchange, self._caller) if kind in PAID else None
+            await self._desk.keep(kind, self._owner, answer, payer)
             self._desk.tally.created(kind, answer, place, self._caller)
         elif known is not None:
             before = msgspec.json.decode(known.body)
@@ -337,16 +330,6 @@ class _Work(Errand):
             if other is not None and other.digest != place.digest:
                 with contextlib.suppress(TianjiError):  # it is gone for its owner, whoever keeps a copy of it
                     await self._desk.relay.fetch(other, self._request(other, {}))
-
-    def _kept(self, kind: Kind, answer: Json) -> Any:
-        return load(_TABLE).Kept(
-            id=answer["id"],
-            kind=kind.name,
-            owner=self._owner.hex(),
-            created_at=datetime.fromtimestamp(self._desk.clock.now(), UTC),
-            body=msgspec.json.encode(answer).decode(),
-            payer=self._desk.billing.payer(self._exchange, self._caller) if kind in PAID else None,
-        )
 
     # -- lists ---------------------------------------------------------------------------------------------------------
 

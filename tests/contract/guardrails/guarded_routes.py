@@ -59,6 +59,9 @@ GUARDED: dict[str, frozenset[Route]] = {  # by the test that proves it
     "tools/test_searches.py::test_what_is_asked_and_found_is_judged": frozenset(
         ("post", path) for path in ("/v1/search", "/search", "/v1/search/{tool}", "/search/{tool}")
     ),
+    "objects/test_guarded_retrieval.py::test_what_is_asked_found_and_told_is_judged": frozenset(
+        ("post", path) for path in ("/v1/rag/query", "/rag/query")
+    ),
     "tools/test_tools.py::test_calls_and_results_are_judged": frozenset(
         ("post", path) for path in (*MCP, "/mcp-rest/tools/call")
     ),
@@ -72,6 +75,7 @@ GUARDED: dict[str, frozenset[Route]] = {  # by the test that proves it
 SILENT: frozenset[Route] = frozenset(
     {
         *_objects(told=False),  # lists, states, deletions; what a model is tuned with is not judged
+        *(("post", path) for path in ("/v1/rag/ingest", "/rag/ingest")),  # documents are files, which are not judged
         *_under("delete", "/{response_id}"),
         *_under("post", "/{response_id}/cancel"),
         *_under("get", "/{response_id}/input_items"),  # what the client itself has said

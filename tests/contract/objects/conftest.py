@@ -22,6 +22,10 @@ def serving(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
         "model_list": [
             openai_model("gpt-test", "upstream-name", base, input_cost_per_token=1e-6, output_cost_per_token=2e-6),
             openai_model("other", "other-name", base),
+            {
+                "model_name": "ranker",
+                "litellm_params": {"model": "jina_ai/ranks", "api_base": f"{base}/v1", "api_key": UPSTREAM_KEY},
+            },
             openai_model("native", "responses/native-name", base),
             openai_model("tuned", "tuned-name", base, training_cost_per_token=25e-6),
             {

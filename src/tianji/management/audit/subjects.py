@@ -70,5 +70,6 @@ UNTOLD: Final[Mapping[sa.Table, str]] = {
     tables.LEDGER_STATE: "the ledger's own notes",
     tables.RESPONSES: "objects of the callers' own, made by model calls",
     tables.OBJECTS: "objects of the callers' own, made by model calls",
+    tables.REMOVALS: "what requests have left at upstreams, which goes by itself",
     tables.ALLOTMENTS: "what requests hold of limits while they are under way",
 }

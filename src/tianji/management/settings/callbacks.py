@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from tianji.callbacks.lent import VARIABLES, variables_of
-from tianji.callbacks.settings import wanted
+from tianji.callbacks.settings import FAILURE, SUCCESS, wanted
 from tianji.callbacks.sink import ALL
 from tianji.callbacks.variables import MASK, OPEN, SECRET, masked, owned
 from tianji.callbacks.vendors import VENDORS
