@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import partial
+from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
@@ -11,15 +12,19 @@ from tianji.providers import address
 from tianji.providers.deployment import Deployment
 from tianji.providers.logins.credentials import Credentials
 from tianji.providers.logins.exchanged import LOGINS
+from tianji.providers.own.anthropic import CARRIED, SHARED, VERSION
+from tianji.providers.own.anthropic import PATH as MESSAGES
 from tianji.providers.own.openai import STREAM_OPTIONS, USED_TOOL_CHOICE
 from tianji.providers.places import PLACES, Place
+from tianji.providers.responses import PATH as RESPONSES
+from tianji.providers.responses import responses_forms
 from tianji.providers.steps import message_steps, tool_steps, value_steps
 from tianji.providers.steps.parameters import OPENAI_PARAMS
-from tianji.providers.steps.shaping import Rules, compile_shaping, plain_shaping
+from tianji.providers.steps.shaping import Rules, compile_shaping, native_shaping, plain_shaping
 from tianji.providers.steps.step import Judge, Maker, Step
-from tianji.providers.table import ModelRule, Row
+from tianji.providers.table import Form, ModelRule, Row
 from tianji.providers.tasks import inside
-from tianji.providers.upstream import EMBEDDINGS, MEDIA, PATHS, Upstream
+from tianji.providers.upstream import EMBEDDINGS, MEDIA, PATHS, OwnForm, Upstream
 
 VENDORS = "tianji.protocol.vendors"
 
@@ -70,6 +75,8 @@ def build(row: Row, deployment: Deployment) -> Upstream:
     base, query = address.split_base(_with_suffix(own, row.append) if own else _default_base(row, deployment))
     found = _credentials(row, deployment, base)
     headers = found.headers(row.key_header or "authorization")
+    if "messages" in _spoken(row, deployment.model):
+        headers.append(("anthropic-version", VERSION))
     for name, template in row.headers.items():
         value = address.fill(template, deployment.environ, found.key)
         if value:
@@ -99,12 +106,48 @@ def build(row: Row, deployment: Deployment) -> Upstream:
         awaits=found.awaits,
         embeddings=EMBEDDINGS if row.embeds else None,
         infills=row.infills,
+        own_forms=_own_forms(row, deployment, place.base),
         media={operation: f"{MEDIA}.{module}" for operation, module in row.forms.items()},
     )
     if not row.tasks:
         return upstream
     there = place if row.task_place is None else PLACES[row.task_place](deployment, place)
     return inside(upstream, row.tasks, there.base, {**dict(there.headers), **deployment.extra_headers})
+
+
+def _own_forms(row: Row, deployment: Deployment, base: str) -> dict[str, OwnForm]:
+    """Return how requests in other forms than OpenAI's chat go through, unless the operator wants chat alone."""
+    if deployment.params.get("use_chat_completions_api") is True:
+        return {}
+    found: dict[str, OwnForm] = {}
+    for name, said in _spoken(row, deployment.model).items():
+        own = replace(deployment, extra_body={**deployment.extra_body, **said})
+        if name == "responses":
+            found[name] = _of_responses(own, base, row.paths.get(name, RESPONSES))
+        else:
+            found[name] = _of_messages(own, MESSAGES.removeprefix("/v1" if base.endswith("/v1") else ""))
+    return found
+
+
+def _of_responses(deployment: Deployment, base: str, path: str) -> OwnForm:
+    """Return how requests of the Responses API go through, whose path behind the address ends as usual."""
+    form, at = responses_forms(deployment)["responses"], path.removesuffix(RESPONSES)
+    query = address.encode_query("", deployment.extra_query)
+    return replace(form, prefix=f"{urlsplit(base).path}{at}", query=query) if at else form
+
+
+def _of_messages(deployment: Deployment, path: str) -> OwnForm:
+    shaping = native_shaping(deployment, SHARED, (message_steps.own_thoughts,))
+    return OwnForm(suffix=lambda _model, _streamed: path, shaping=shaping, carries=CARRIED)
+
+
+def _spoken(row: Row, model: str) -> Mapping[Form, Mapping[str, object]]:
+    """Return the forms that a model has beside chat, and what each of them says."""
+    spoken = dict(row.speaks)
+    for rule in row.models:
+        if _matches(rule, model):
+            spoken |= rule.speaks
+    return spoken
 
 
 def _credentials(row: Row, deployment: Deployment, base: str) -> Credentials:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -17,17 +18,20 @@ from tianji.protocol.ranks import Style
 from tianji.providers.steps.value_steps import Limit
 from tianji.providers.upstream import Operation
 
+Form = Literal["responses", "messages"]
+
 
 class ModelRule(Struct, frozen=True, forbid_unknown_fields=True):
     """What models whose name matches one of the shell patterns in `match` lack beyond their provider's row.
 
-    protocol: what their chat is asked in, as in a row
+    protocol: what their chat is asked in, as in a row; speaks: forms that they have, as in a row
     """
 
     match: tuple[str, ...]
     lacks: frozenset[str] = frozenset()
     steps: tuple[str, ...] = ()
     protocol: str | None = None
+    speaks: Mapping[Form, Mapping[str, object]] = {}
 
 
 class Row(Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +54,8 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     name of one of `openai_compatible.PLACES`, where they are not at home with the other operations
     infills: whether it has nothing but completions with a suffix, in the form of `protocol`
     scheme: what stands before a key; key_header: where it stands instead, alone
+    speaks: the forms that it has beside chat, in which requests go through as they are, and what each of these says;
+    `paths` says where, if that is not usual
     """
 
     name: str
@@ -80,6 +86,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     infills: bool = False
     scheme: str | None = None
     key_header: str | None = None
+    speaks: Mapping[Form, Mapping[str, object]] = {}
 
     @property
     def key_variables(self) -> tuple[str, ...]:

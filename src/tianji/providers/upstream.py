@@ -106,12 +106,15 @@ class OwnForm(Struct, frozen=True, kw_only=True):
     The bytes go through. suffix: where a request goes behind the base address, by its model and whether it is a stream
     shaping: how its body changes; names_model: whether the body holds the model's name
     carries: headers of clients that go upstream too, lower-case
+    prefix: the path of its address, where that is another than that of the upstream, and `query` then what goes with it
     """
 
     suffix: Callable[[str, bool], str]
     shaping: Shaping
     names_model: bool = True
     carries: frozenset[bytes] = frozenset()
+    prefix: str | None = None
+    query: str = ""
 
 
 class Upstream(Struct, frozen=True):

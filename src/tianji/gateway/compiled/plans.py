@@ -29,6 +29,7 @@ from tianji.gateway.translation.passages import ALOUD, CHAT, Aloud, Native, Plac
 from tianji.gateway.translation.retelling import LINES, Teller
 from tianji.gateway.translation.translating import Pair, Prefixes, Translation
 from tianji.lazy import load
+from tianji.providers.responses import PROTOCOL as RESPONSES
 from tianji.providers.responses import only_responses
 from tianji.providers.upstream import PATHS, OwnForm, Shaping, Upstream
 from tianji.routing.hedging import hedge_of
@@ -239,8 +240,8 @@ class Compiler:
         return {
             way.operation: Plan(
                 origin=inside if inside is not None and way.operation in (upstream.answered or ()) else origin,
-                path=f"{prefix}{way.suffix}",
-                head=head_bytes(place.target(way.suffix), host, upstream.headers),
+                path=f"{(way.place or place).prefix}{way.suffix}",
+                head=head_bytes((way.place or place).target(way.suffix), host, upstream.headers),
                 model=model,
                 passage=way.passage,
                 asks_usage=self._asks_usage and way.asks_usage,
@@ -282,11 +283,13 @@ class Compiler:
             yield Way("embeddings", "", shaping, embedding, False)
         own_forms: Mapping[str, OwnForm] = {} if canned else upstream.own_forms
         for operation, form in own_forms.items():
-            native = Native(operation, form, place, self._frames, self._streams)
-            yield Way(operation, form.suffix(upstream.model, False), form.shaping, native, False)
+            there = _place_of(form, place)
+            native = Native(operation, form, there, self._frames, self._streams)
+            yield Way(operation, form.suffix(upstream.model, False), form.shaping, native, False, there)
         if protocol is not None:
             for module in (CHAT, protocol):
                 codec(module)  # now, and not when the first request waits for it
+        told = _place_of(own_forms["responses"], place) if protocol == RESPONSES and own_forms else place
         prefixes = None if canned else _prefixes(upstream)
         for operation, dialect in _dialects(entry, upstream).items():
             if translates and operation not in {*direct, *own_forms}:
@@ -299,8 +302,8 @@ class Compiler:
                     modify_params=_first_set(entry.params.modify_params, self._modifies),
                 )
                 teller = Teller(self._frames, dialect, protocol, self._streams)
-                passage = Translation(pair, place, teller, prefixes)
-                yield Way(operation, pair.suffix, shaping, passage, asks_usage and protocol is None)
+                passage = Translation(pair, told, teller, prefixes)
+                yield Way(operation, pair.suffix, shaping, passage, asks_usage and protocol is None, told)
 
     def _media(self, entry: ModelEntry, upstream: Upstream, place: Place, operation: str, *, canned: bool) -> Media:
         """Return the way of pictures, sound and ranks."""
@@ -351,13 +354,22 @@ def _dialects(entry: ModelEntry, upstream: Upstream) -> Mapping[str, str]:
 
 
 class Way(msgspec.Struct, frozen=True):
-    """How one operation reaches an upstream; `passage` is None where its bytes are OpenAI's on both sides."""
+    """How one operation reaches an upstream; `passage` is None where its bytes are OpenAI's on both sides.
+
+    place: where, if that is not the place of the others
+    """
 
     operation: str
     suffix: str
     shaping: Shaping
     passage: Aloud | Embedding | Media | Native | Signed | Translation | None
     asks_usage: bool
+    place: Place | None = None
+
+
+def _place_of(form: OwnForm, place: Place) -> Place:
+    """Return where requests in an own form go."""
+    return place if form.prefix is None else msgspec.structs.replace(place, prefix=form.prefix, query=form.query)
 
 
 def _first_set(own: bool | None, otherwise: bool) -> bool:

@@ -15,9 +15,11 @@ from tianji.providers.deployment import Deployment
 from tianji.providers.logins import entra
 from tianji.providers.logins.credentials import Credentials
 from tianji.providers.own import anthropic, openai
+from tianji.providers.responses import PREFIX as RESPONSES
+from tianji.providers.responses import only_responses, responses_forms
 from tianji.providers.steps import message_steps
 from tianji.providers.steps.shaping import Rules, compile_shaping, plain_shaping
-from tianji.providers.upstream import MEDIA, PATHS, Upstream
+from tianji.providers.upstream import MEDIA, PATHS, OwnForm, Upstream
 
 NAMES = ("azure", "azure_text", "azure_ai")
 KEYS = ("AZURE_API_KEY", "AZURE_OPENAI_API_KEY")
@@ -28,10 +30,14 @@ DEFAULT_FLUX_VERSION = "2025-04-01-preview"
 
 SPEECH = "speech/"
 OFFERED = frozenset(PATHS) - {"moderations", "image_variation", "rerank", "ocr"}
+_OF_OPENAI = re.compile(
+    r"gpt-[5-9]|gpt-chat|codex|o[1-9](?![a-z0-9])"
+)  # what Foundry has of OpenAI's, by Responses, too
 _READERS = re.compile("mistral-(ocr|document-ai)")
 _OTHERS = re.compile(f"rerank|flux|{_READERS.pattern}")
 READING = "/providers/mistral/azure"
 _UNDATED = frozenset({"v1", "latest", "preview"})
+_RESPONSES_SINCE, _NO_DATE = "2025-03-01", ":"  # between them lie the dates at which the API is there
 _API_KEY_HOSTS = (".services.ai.azure.com", ".openai.azure.com", ".cognitiveservices.azure.com")
 
 
@@ -65,9 +71,12 @@ def _build_speech(deployment: Deployment) -> Upstream:
 
 
 def _build_openai(deployment: Deployment) -> Upstream:
+    only = deployment.model.startswith(RESPONSES)
+    deployment = msgspec.structs.replace(deployment, model=deployment.model.removeprefix(RESPONSES))
     base, query = _base(deployment, "AZURE_API_BASE")
     given = deployment.text("api_version") or dict(parse_qsl(query)).get("api-version")
-    version = given or deployment.variable(("AZURE_API_VERSION",)) or DEFAULT_VERSION
+    said = given or deployment.variable(("AZURE_API_VERSION",))
+    version = said or DEFAULT_VERSION
     extra = {"api-version": version}
     if base.endswith("/openai/v1") or version in _UNDATED:
         base = base.removesuffix("/openai/v1").removesuffix("/openai") + "/openai/v1"
@@ -80,7 +89,7 @@ def _build_openai(deployment: Deployment) -> Upstream:
     offered = OFFERED if openai.writes_texts(deployment) else OFFERED - {"completions"}
     if deployment.provider == "azure_text":
         offered = frozenset({"completions"})
-    return Upstream(
+    upstream = Upstream(
         provider=deployment.provider,
         model=deployment.model,
         base_url=base,
@@ -94,6 +103,27 @@ def _build_openai(deployment: Deployment) -> Upstream:
         sign=found.sign,
         awaits=found.awaits,
     )
+    if deployment.provider == "azure_text" or deployment.params.get("use_chat_completions_api") is True:
+        return upstream
+    forms = _responses(deployment, base, said)
+    return only_responses(upstream, forms) if only else msgspec.structs.replace(upstream, own_forms=forms)
+
+
+def _responses(deployment: Deployment, base: str, version: str | None) -> dict[str, OwnForm]:
+    """Return how requests of the Responses API reach Azure, which has them beside its deployments.
+
+    https://learn.microsoft.com/azure/ai-foundry/openai/how-to/responses: behind its second API, whose paths bear no
+    date, and behind the first with a date since the API is there. version: as somebody has written it
+    """
+    root = base.partition("/deployments/")[0].removesuffix("/v1")
+    dated = version is not None and _RESPONSES_SINCE <= version[:10] < _NO_DATE
+    asked = {"api-version": str(version)} if dated or version == "preview" else {}
+    query = address.encode_query("", asked | dict(deployment.extra_query))
+    at = urlsplit(root if dated else f"{root}/v1").path
+    return {
+        name: msgspec.structs.replace(form, prefix=at, query=query)
+        for name, form in responses_forms(deployment).items()
+    }
 
 
 def _build_ai(deployment: Deployment) -> Upstream:
@@ -111,6 +141,7 @@ def _build_ai(deployment: Deployment) -> Upstream:
         version = deployment.text("api_version") or dict(parse_qsl(query)).get("api-version")
         extra = {"api-version": version or DEFAULT_AI_VERSION}
     steps = (message_steps.text_content, message_steps.no_cache_control, message_steps.no_thinking_blocks)
+    of_openai = _OF_OPENAI.match(deployment.model) and deployment.params.get("use_chat_completions_api") is not True
     return Upstream(
         provider=deployment.provider,
         model=deployment.model,
@@ -127,6 +158,9 @@ def _build_ai(deployment: Deployment) -> Upstream:
         shaping=compile_shaping(
             deployment, Rules(removed=frozenset({"thinking"}), steps=steps, conditions=(openai.USED_TOOL_CHOICE,))
         ),
+        own_forms=_responses(deployment, f"{base.removesuffix('/models').removesuffix('/openai/v1')}/openai", None)
+        if of_openai
+        else {},
         key_missing=found.missing,
         secrets=found.secrets,
         sign=found.sign,
