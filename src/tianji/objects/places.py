@@ -30,7 +30,8 @@ from tianji.providers.registry import build
 from tianji.providers.upstream import PATHS
 
 KEEPERS: Final = frozenset({
-    "openai", "azure", "mock", "custom_openai", "openai_like", "litellm_proxy", "hosted_vllm", "groq", "mistral",
+    "openai", "azure", "mock", "custom_openai", "openai_like", "litellm_proxy", "hosted_vllm", "vllm", "groq",
+    "mistral",
 })  # fmt: skip
 """Providers that have OpenAI's files and what goes with them."""
 

@@ -125,7 +125,7 @@ def _own_forms(row: Row, deployment: Deployment, base: str) -> dict[str, OwnForm
         if name == "responses":
             found[name] = _of_responses(own, base, row.paths.get(name, RESPONSES))
         else:
-            found[name] = _of_messages(own, MESSAGES.removeprefix("/v1" if base.endswith("/v1") else ""))
+            found[name] = _of_messages(own, base, row.paths.get(name), row.beside.get(name))
     return found
 
 
@@ -136,9 +136,16 @@ def _of_responses(deployment: Deployment, base: str, path: str) -> OwnForm:
     return replace(form, prefix=f"{urlsplit(base).path}{at}", query=query) if at else form
 
 
-def _of_messages(deployment: Deployment, path: str) -> OwnForm:
-    shaping = native_shaping(deployment, SHARED, (message_steps.own_thoughts,))
-    return OwnForm(suffix=lambda _model, _streamed: path, shaping=shaping, carries=CARRIED)
+def _of_messages(deployment: Deployment, base: str, own: str | None, beside: str | None) -> OwnForm:
+    """Return how requests of Anthropic's Messages go through; only Claude minds whose thoughts they hold."""
+    path = own or MESSAGES.removeprefix("/v1" if beside is None and base.endswith("/v1") else "")
+    steps = (tool_steps.usual_kind_unsaid, *((message_steps.own_thoughts,) if "claude" in deployment.model else ()))
+    shaping = native_shaping(deployment, SHARED, steps)
+    query = address.encode_query("", deployment.extra_query)
+    return OwnForm(
+        suffix=lambda _model, _streamed: path, shaping=shaping, carries=CARRIED, prefix=beside,
+        query="" if beside is None else query,
+    )  # fmt: skip
 
 
 def _spoken(row: Row, model: str) -> Mapping[Form, Mapping[str, object]]:

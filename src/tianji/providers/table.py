@@ -55,7 +55,8 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     infills: whether it has nothing but completions with a suffix, in the form of `protocol`
     scheme: what stands before a key; key_header: where it stands instead, alone
     speaks: the forms that it has beside chat, in which requests go through as they are, and what each of these says;
-    `paths` says where, if that is not usual
+    `paths` says where, if that is not usual; beside: under which path of the host one lies that is not behind the
+    address
     """
 
     name: str
@@ -87,6 +88,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     scheme: str | None = None
     key_header: str | None = None
     speaks: Mapping[Form, Mapping[str, object]] = {}
+    beside: Mapping[Form, str] = {}
 
     @property
     def key_variables(self) -> tuple[str, ...]:

@@ -34,6 +34,11 @@ def models(base: str) -> dict[str, dict[str, Any]]:
         "sonar": {"model": "perplexity/sonar", "api_base": base},
         "databricks": {"model": "databricks/databricks-gpt-5-5", "api_base": base},
         "meta": {"model": "meta/llama", "api_base": f"{base}/v1"},
+        "deepseek": {"model": "deepseek/deepseek-v4", "api_base": f"{base}/beta"},
+        "minimax": {"model": "minimax/MiniMax-M3", "api_base": f"{base}/v1"},
+        "databricks-claude": {"model": "databricks/databricks-claude-opus-5", "api_base": base},
+        "snowflake": {"model": "snowflake/claude-opus-5", "api_base": f"{base}/cortex/v1"},
+        "edenai": {"model": "edenai/anthropic/claude-x", "api_base": f"{base}/v3"},
         "parasail": {"model": "parasail/p", "api_base": f"{base}/v1"},
     }
 
@@ -84,18 +89,38 @@ def test_a_model_of_responses_alone_is_reached_from_every_form(gateway: Gateway,
             assert mock.last()["target"] == RESPONSES[model]
 
 
-def test_messages_go_through(gateway: Gateway, mock: Mock) -> None:
+MESSAGES = {
+    "meta": ("/v1/messages", "llama"),
+    "deepseek": ("/anthropic/v1/messages", "deepseek-v4"),
+    "minimax": ("/anthropic/v1/messages", "MiniMax-M3"),
+    "edenai": ("/v3/v1/messages", "anthropic/claude-x"),
+    "databricks-claude": ("/serving-endpoints/anthropic/v1/messages", "databricks-claude-opus-5"),
+    "snowflake": ("/cortex/v1/messages", "claude-opus-5"),
+}
+
+
+@pytest.mark.parametrize("model", MESSAGES)
+def test_messages_go_through(gateway: Gateway, mock: Mock, model: str) -> None:
     turns = [
         {"role": "user", "content": "one"},
         {"role": "assistant", "content": [THOUGHT, {"type": "text", "text": "x"}]},
         {"role": "user", "content": "two"},
     ]
-    asked = {"model": "meta", "messages": turns, "max_tokens": 4, "top_k": 3}
+    asked = {"model": model, "messages": turns, "max_tokens": 4, "top_k": 3}
     answer = gateway.client.post("/v1/messages", json=asked, headers={"anthropic-beta": "own-flag"})
     assert answer.status_code == 200, answer.text
     sent = mock.last()
-    assert sent["target"] == "/v1/messages"
+    target, name = MESSAGES[model]
+    assert sent["target"] == target
     headers = dict(map(tuple, sent["headers"]))
     assert headers["authorization"] == f"Bearer {UPSTREAM_KEY}"
     assert (headers["anthropic-version"], headers["anthropic-beta"]) == ("2023-06-01", "own-flag")
-    assert json.loads(sent["body"]) == asked | {"model": "llama"}
+    assert json.loads(sent["body"]) == asked | {"model": name}
+
+
+def test_that_a_tool_is_of_the_usual_kind_is_not_said(gateway: Gateway, mock: Mock) -> None:
+    tool = {"name": "f", "input_schema": {"type": "object", "properties": {"type": {"const": "custom"}}}}
+    tools = [{"type": "custom", **tool}, {"type": "web_search_20250305", "name": "web_search"}]
+    asked = {"model": "deepseek", "messages": [{"role": "user", "content": "x"}], "max_tokens": 4, "tools": tools}
+    assert gateway.post("/v1/messages", asked).status_code == 200
+    assert mock.last()["json"]["tools"] == [tool, tools[1]]

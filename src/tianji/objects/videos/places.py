@@ -9,7 +9,7 @@ from tianji.providers.upstream import PATHS
 Films = Literal["openai", "gemini", "vertex_ai"]
 FILMING: Final[Mapping[str, Films]] = {
     **dict.fromkeys(("openai", "azure", "mock", "custom_openai", "openai_like", "litellm_proxy"), "openai"),
-    "hosted_vllm": "openai",
+    **dict.fromkeys(("hosted_vllm", "edenai"), "openai"),
     "gemini": "gemini",
     "vertex_ai": "vertex_ai",
 }

@@ -17,6 +17,17 @@ def no_strict(_: Judge) -> Step:
     return Step(run, needles=((b'"strict"',),))
 
 
+def usual_kind_unsaid(_: Judge) -> Step:
+    """Leave out of tools in Anthropic's form that they are of the usual kind, which some who borrow it do not know."""
+
+    def run(body: Body) -> None:
+        for tool in tools(body):
+            if tool.get("type") == "custom":
+                del tool["type"]
+
+    return Step(run, needles=((b'"type":"custom"',), (b'"type": "custom"',)))
+
+
 def plain_schemas(_: Judge) -> Step:
     """Remove `additionalProperties`, `strict`, `$id` and `$schema` from the tools' schemas, at every depth."""
 
