@@ -83,6 +83,7 @@ _CONTEXT_OF: Mapping[str, tuple[str, ...]] = {  # words that mean it with one pr
     "bedrock": ("too many tokens", "expected maxlength:"),
     "cohere": ("too many tokens",),
     "huggingface": ("length limit exceeded",),
+    "nlp_cloud": ("input text length should not exceed",),
     "sagemaker": ("instance type with more cpu capacity or memory",),
     "vertex_ai": ("request payload size exceeds",),
 }

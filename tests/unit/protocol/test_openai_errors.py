@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tianji.errors import AuthenticationFailed, ConfigurationError, InvalidRequest, UnknownModel
 from tianji.protocol import openai_errors as errors
+from tianji.routing.failure import Kind, failure_of
 
 HTML = b"<html><head><title>502 Bad &amp; Gateway</title></head><body><h1>nginx</h1></body></html>"
 SHAPES = [
@@ -154,6 +155,53 @@ def test_context_and_policy_are_recognised(body: bytes, code: str | None) -> Non
     assert error.code == code
     if code == "context_length_exceeded":
         assert error.wire_type == "invalid_request_error"
+
+
+CONTEXTS = [  # a provider, and what it says of a prompt that is too long
+    ("anthropic", "prompt is too long: 5 tokens > 4 maximum"),
+    ("anthropic", "input length and `max_tokens` exceed context limit: 5 + 4 > 8"),
+    ("bedrock", "Too many input tokens. Max input tokens: 4"),
+    ("bedrock", "too many tokens"),
+    ("bedrock", "Malformed input request: expected maxLength: 4"),
+    ("bedrock_mantle", "prompt tokens (9) exceed model maximum (5)"),
+    ("sagemaker", "`inputs` tokens + `max_new_tokens` must be <= 4"),
+    ("sagemaker", "use an instance type with more CPU capacity or memory"),
+    ("vertex_ai", "400 Request payload size exceeds the limit"),
+    ("gemini", "The input token count (9) exceeds the maximum number of tokens allowed (4)"),
+    ("cohere_chat", "too many tokens: total number of tokens cannot exceed 4"),
+    ("huggingface", "length limit exceeded"),
+    ("ai21", "Prompt has too many tokens"),
+    ("nlp_cloud", "Input text length should not exceed 4 tokens"),
+    ("replicate", "Your input is too long"),
+    ("mistral", "Prompt contains 9 tokens, too large for model with 4 maximum context length"),
+    ("perplexity", "the length of all messages is too long"),
+    ("cerebras", "Current length is 9 while limit is 4"),
+    ("llamafile", "the request exceeds the available context size"),
+    ("hosted_vllm", "This model's maximum context length is 4 tokens"),
+]
+POLICIES = [
+    ("openai", {"message": "Your request was rejected as a result of our safety system"}),
+    ("openai", {"message": "m", "code": "cyber_policy"}),
+    ("openai", {"message": "m", "code": "moderation_blocked"}),
+    ("azure", {"message": "m", "innererror": {"code": "ResponsibleAIPolicyViolation"}}),
+    ("azure", {"message": "The model produced invalid content"}),
+    ("anthropic", {"message": "Output blocked by content filtering policy"}),
+    ("bedrock", {"message": "Output blocked by content filtering policy"}),
+    ("vertex_ai", {"message": "The response was blocked."}),
+]
+
+
+@pytest.mark.parametrize(("provider", "said"), CONTEXTS)
+def test_every_providers_words_for_too_long_a_prompt_feed_fallbacks(provider: str, said: str) -> None:
+    error = errors.refused(400, json.dumps({"error": {"message": said}}).encode(), provider=provider)
+    assert (error.status, error.code) == (400, "context_length_exceeded")
+    assert failure_of(error).kind is Kind.CONTEXT_WINDOW
+
+
+@pytest.mark.parametrize(("provider", "said"), POLICIES)
+def test_every_providers_words_for_refused_content_feed_fallbacks(provider: str, said: object) -> None:
+    error = errors.refused(400, json.dumps({"error": said}).encode(), provider=provider)
+    assert failure_of(error).kind is Kind.CONTENT_POLICY
 
 
 @pytest.mark.parametrize("status", [401, 403])
