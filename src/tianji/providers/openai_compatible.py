@@ -120,12 +120,11 @@ def _own_forms(row: Row, deployment: Deployment, base: str) -> dict[str, OwnForm
     if deployment.params.get("use_chat_completions_api") is True:
         return {}
     found: dict[str, OwnForm] = {}
-    for name, said in _spoken(row, deployment.model).items():
-        own = replace(deployment, extra_body={**deployment.extra_body, **said})
+    for name in _spoken(row, deployment.model):
         if name == "responses":
-            found[name] = _of_responses(own, base, row.paths.get(name, RESPONSES))
+            found[name] = _of_responses(deployment, base, row.paths.get(name, RESPONSES))
         else:
-            found[name] = _of_messages(own, base, row.paths.get(name), row.beside.get(name))
+            found[name] = _of_messages(deployment, base, row.paths.get(name), row.beside.get(name))
     return found
 
 
@@ -148,13 +147,9 @@ def _of_messages(deployment: Deployment, base: str, own: str | None, beside: str
     )  # fmt: skip
 
 
-def _spoken(row: Row, model: str) -> Mapping[Form, Mapping[str, object]]:
-    """Return the forms that a model has beside chat, and what each of them says."""
-    spoken = dict(row.speaks)
-    for rule in row.models:
-        if _matches(rule, model):
-            spoken |= rule.speaks
-    return spoken
+def _spoken(row: Row, model: str) -> frozenset[Form]:
+    """Return the forms that a model has beside chat."""
+    return row.speaks.union(*(rule.speaks for rule in row.models if _matches(rule, model)))
 
 
 def _credentials(row: Row, deployment: Deployment, base: str) -> Credentials:

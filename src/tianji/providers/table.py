@@ -31,7 +31,7 @@ class ModelRule(Struct, frozen=True, forbid_unknown_fields=True):
     lacks: frozenset[str] = frozenset()
     steps: tuple[str, ...] = ()
     protocol: str | None = None
-    speaks: Mapping[Form, Mapping[str, object]] = {}
+    speaks: frozenset[Form] = frozenset()
 
 
 class Row(Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,9 +54,9 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     name of one of `openai_compatible.PLACES`, where they are not at home with the other operations
     infills: whether it has nothing but completions with a suffix, in the form of `protocol`
     scheme: what stands before a key; key_header: where it stands instead, alone
-    speaks: the forms that it has beside chat, in which requests go through as they are, and what each of these says;
-    `paths` says where, if that is not usual; beside: under which path of the host one lies that is not behind the
-    address
+    speaks: the forms that it has beside chat, in which requests go through as they are: whoever keeps no responses has
+    chat alone, for the gateway keeps them then; `paths` says where they are, if that is not usual; beside: under which
+    path of the host one lies that is not behind the address
     """
 
     name: str
@@ -87,7 +87,7 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     infills: bool = False
     scheme: str | None = None
     key_header: str | None = None
-    speaks: Mapping[Form, Mapping[str, object]] = {}
+    speaks: frozenset[Form] = frozenset()
     beside: Mapping[Form, str] = {}
 
     @property

@@ -18,7 +18,6 @@ RESPONSES = {  # deployments, and where they are asked by the Responses API
     "perplexity": "/v1/responses",
     "databricks": "/serving-endpoints/responses",
     "meta": "/v1/responses",
-    "parasail": "/v1/responses",
 }
 
 
@@ -66,14 +65,13 @@ def test_responses_go_through(gateway: Gateway, mock: Mock, model: str) -> None:
     sent = mock.last()
     assert sent["target"] == RESPONSES[model]
     assert (sent["json"]["tools"], sent["json"]["max_output_tokens"]) == (SEARCH, 4)
-    assert sent["json"].get("store") is (False if model == "parasail" else None)
     streamed = gateway.post("/v1/responses", asked | {"stream": True})
     last = [line for line in streamed.text.splitlines() if line.startswith("data: {")][-1]
     assert json.loads(last[6:])["type"] in ("response.completed", "response.incomplete")
     assert mock.last()["target"] == RESPONSES[model]
 
 
-@pytest.mark.parametrize("model", ["azure-chat", "sonar"])
+@pytest.mark.parametrize("model", ["azure-chat", "sonar", "parasail"])
 def test_others_are_asked_by_chat(gateway: Gateway, mock: Mock, model: str) -> None:
     assert gateway.post("/v1/responses", {"model": model, "input": "one"}).status_code == 200
     assert mock.last()["path"].endswith("/chat/completions")
