@@ -8,9 +8,12 @@
 
 enum { FRAME_ROOM = 16, FRAME_MOST = 4096, FRAME_NUMBERS = 96, FRAME_DIGITS = 15 };
 
+/* What stands in a hole that is no count: a piece of a string, or of an id; a number that nobody adds up; padding. */
+enum { FRAME_TEXT = -1, FRAME_ID = -2, FRAME_DATE = -3, FRAME_PADDING = -4 };
+
 typedef struct {
     Py_ssize_t start, end;
-    long long number; /* what stands there; -1: a piece of a string, -2: of an id, -3: a number that nobody adds up */
+    long long number; /* the count that stands there, or what does */
 } frame_hole;
 
 typedef struct {
@@ -152,7 +155,7 @@ static inline int frame_text(frame_holes *h, const uint8_t *s, const uint8_t *p,
     }
     if (p == q) return 1;
     if (frame_halved(p, q)) return 0;
-    return frame_add(h, p - s, q - s, -1);
+    return frame_add(h, p - s, q - s, FRAME_TEXT);
 }
 
 /* Behind the string whose opening quote is at p; NULL where it does not end. `inner_end` gets its closing quote. */
@@ -337,7 +340,7 @@ static inline int frame_id(frame_holes *h, const uint8_t *s, const uint8_t *p, c
         p = at + 1;
     }
     for (at = p; at < q && (Py_ISALNUM(*at) || *at == '-'); at++) {}
-    return p == q || at < q || frame_add(h, p - s, q - s, -2); /* of other letters: it belongs to the shape */
+    return p == q || at < q || frame_add(h, p - s, q - s, FRAME_ID); /* of other letters: it belongs to the shape */
 }
 
 /* Whether the string from p to its closing quote is one that JSON allows. */
@@ -365,6 +368,17 @@ static inline int frame_pads(const uint8_t *name, const uint8_t *end, const uint
     if (!(end - name == 1 && *name == 'p') && !(end - name == 11 && memcmp(name, "obfuscation", 11) == 0)) return 0;
     while (p < q && Py_ISALNUM(*p)) p++;
     return p == q;
+}
+
+/* Past the digits at *at; whether they are a number that may differ. Nothing is another thing than much: 0 belongs to the
+ * shape, and so does what is no whole number, or too long. */
+static inline int frame_number(const uint8_t **at, const uint8_t *end, long long *number)
+{
+    const uint8_t *from = *at, *p = from;
+    if (p == end || *p < '1' || *p > '9') return 0;
+    for (*number = 0; p < end && Py_ISDIGIT(*p) && p - from <= FRAME_DIGITS; p++) *number = *number * 10 + *p - '0';
+    *at = p;
+    return p < end && p - from <= FRAME_DIGITS && *p != '.' && (*p | 32) != 'e';
 }
 
 /* What a number with such a name is: a count, 0; one that says when or in which place, 1; or which of several, -1. */
@@ -399,15 +413,15 @@ frame_answer(frame_holes *h, const uint8_t *s, Py_ssize_t size, const frame_name
             if (i < many && !(frame_sound(p + 1, inner, end) && frame_text(h, s, p + 1, inner))) return 0;
             if (frame_names(name, name_end)) {
                 if (!frame_id(h, s, p + 1, inner)) return 0;
-            } else if (frame_pads(name, name_end, p + 1, inner) && !frame_add(h, p + 1 - s, inner - s, -2)) return 0;
+            } else if (frame_pads(name, name_end, p + 1, inner) && !frame_add(h, p + 1 - s, inner - s, FRAME_PADDING)) {
+                return 0;
+            }
             p = next;
-        } else if (p < end && *p >= '1' && *p <= '9') { /* nothing is another thing than much: 0 belongs to the shape */
+        } else {
             next = p;
-            for (number = 0; p < end && Py_ISDIGIT(*p) && p - next <= FRAME_DIGITS; p++) number = number * 10 + *p - '0';
-            if (p == end || p - next > FRAME_DIGITS || *p == '.' || (*p | 32) == 'e') continue;
-            if ((kind = frame_kind(name, name_end)) < 0) continue;
+            if (!frame_number(&p, end, &number) || (kind = frame_kind(name, name_end)) < 0) continue;
             if (kind == 0 && h->numbers++ == FRAME_NUMBERS) return 0;
-            if (!frame_add(h, next - s, p - s, kind ? -3 : number)) return 0;
+            if (!frame_add(h, next - s, p - s, kind ? FRAME_DATE : number)) return 0;
         }
     }
     return 1;

@@ -5,6 +5,12 @@ from libc.stdint cimport uint8_t, uint64_t
 from tianji._core.bodies.templates cimport Holed, Template, frame_hole, frame_holes
 
 
+cdef extern from "frame_follow.h":
+    ctypedef struct frame_stop:
+        Py_ssize_t size
+        long long number
+
+
 cdef class Form:
     # Where bodies of a kind have their holes.
     cdef bint find(self, frame_holes *holes, const uint8_t *s, Py_ssize_t size) noexcept
@@ -18,9 +24,15 @@ cdef class Frame:
     cdef bytes shape              # what stands around the holes, one after another
     cdef readonly tuple outputs   # of Template
     cdef bint used                # since the hand was here
+    cdef bint kept                # it is remembered still
+    cdef Frame next               # of lines: what came behind it the last time; None: nothing that is known
+    cdef frame_stop *stops        # of the shape, once it was cut
+    cdef Py_ssize_t stop_count
 
     cdef bint fits(
         self, const char *text, Py_ssize_t at, Py_ssize_t end, const frame_hole *holes, Py_ssize_t count) noexcept
+    cdef int cut(self, Py_ssize_t at, const frame_hole *holes, Py_ssize_t count) except -1
+    cdef bint find(self, frame_holes *holes, const uint8_t *s, Py_ssize_t at, Py_ssize_t size) noexcept
 
 
 cdef class Sighting(Holed):
@@ -53,3 +65,4 @@ cdef class Frames:
     cdef bint again(self, uint64_t digest) noexcept
     cdef int put(self, Frame frame) except -1
     cdef int drop(self) except -1
+    cdef int forget(self, Frame frame) except -1

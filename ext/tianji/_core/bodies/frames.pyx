@@ -7,6 +7,7 @@ with holes, and the next one is filled in without being read. A text is copied w
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcmp
 
@@ -18,6 +19,11 @@ from os import urandom
 
 cdef extern from "http_write.h":
     bytes http_numbered(const char* head, Py_ssize_t head_size, Py_ssize_t number, Py_ssize_t room)
+
+cdef extern from "frame_follow.h":
+    bint frame_follow(
+        frame_holes *holes, const uint8_t *s, Py_ssize_t at, Py_ssize_t size, const char *shape, Py_ssize_t shape_size,
+        const frame_stop *stop, Py_ssize_t stops) noexcept
 
 cdef enum:
     SEEN = 512            # shapes of which it is known that they were there
@@ -104,6 +110,9 @@ cdef class Sighting(Holed):
 cdef class Frame:
     """What is remembered of a shape."""
 
+    def __dealloc__(self):
+        PyMem_Free(self.stops)
+
     cdef bint fits(
         self, const char *text, Py_ssize_t at, Py_ssize_t end, const frame_hole *holes, Py_ssize_t count,
     ) noexcept:
@@ -119,6 +128,29 @@ cdef class Frame:
             shape += piece + 1
             at = holes[i].end
         return shape_end - shape == end - at and memcmp(text + at, shape, end - at) == 0
+
+    cdef int cut(self, Py_ssize_t at, const frame_hole *holes, Py_ssize_t count) except -1:
+        # Note where the shape has its holes: these, in a text that begins at `at`.
+        cdef Py_ssize_t i
+        self.stops = <frame_stop *>PyMem_Malloc((count + 1) * sizeof(frame_stop))
+        if self.stops is NULL:
+            raise MemoryError()
+        for i in range(count):
+            self.stops[i].size, self.stops[i].number = holes[i].start - at, min(holes[i].number, 0)
+            at = holes[i].end
+        self.stop_count = count
+        return 0
+
+    cdef bint find(self, frame_holes *holes, const uint8_t *s, Py_ssize_t at, Py_ssize_t size) noexcept:
+        # Find the holes of s[at:size], if it has this shape, which was cut.
+        cdef Py_ssize_t count = holes.count
+        cdef int numbers = holes.numbers
+        if self.stops is not NULL and frame_follow(
+                holes, s, at, size, PyBytes_AS_STRING(self.shape), PyBytes_GET_SIZE(self.shape), self.stops,
+                self.stop_count):
+            return True
+        holes.count, holes.numbers = count, numbers
+        return False
 
 
 cdef uint64_t digest_of(
@@ -210,8 +242,9 @@ cdef class Frames:
         old = self.found.get(frame.digest)
         if old is not None:
             self.ring.remove(old)
-            self.held -= len((<Frame>old).shape)
+            self.forget(old)
         self.found[frame.digest] = frame
+        frame.kept = True
         self.ring.append(frame)
         self.held += len(frame.shape)
         return 0
@@ -229,5 +262,12 @@ cdef class Frames:
                 continue
             del self.ring[self.hand]
             del self.found[frame.digest]
-            self.held -= len(frame.shape)
-            return 0
+            return self.forget(frame)
+
+    cdef int forget(self, Frame frame) except -1:
+        cdef Frame before = frame.key if isinstance(frame.key, Frame) else None
+        frame.kept, frame.next = False, None
+        if before is not None and before.next is frame:
+            before.next = None
+        self.held -= len(frame.shape)
+        return 0

@@ -6,6 +6,9 @@ from libc.stdint cimport uint8_t, uint64_t
 cdef extern from "frame_scan.h":
     enum:
         FRAME_MOST
+        FRAME_ID
+        FRAME_DATE
+        FRAME_PADDING
 
     ctypedef struct frame_hole:
         Py_ssize_t start

@@ -10,8 +10,7 @@ from libc.string cimport memcpy
 
 cdef enum:
     FIGURE = 20  # bytes of a number at most
-    NAMED = -2   # stands for the number of an id, and for the hole where a name is put in
-    DATED = -3   # for that of a number that is copied
+    NAMED = -2   # stands for the hole where a name is put in
     ALONE = -1   # for the hole of what is added to a sum
 
 
@@ -46,14 +45,14 @@ cdef class Holed:
         }
 
     def names(self):
-        """The holes that are for ids."""
+        """The holes that are for ids, or for padding."""
         cdef Py_ssize_t i
-        return {i for i in range(self.holes.count) if self.holes.items[i].number == NAMED}
+        return {i for i in range(self.holes.count) if self.holes.items[i].number in (FRAME_ID, FRAME_PADDING)}
 
     def dates(self):
         """The holes that are for numbers that nobody adds up."""
         cdef Py_ssize_t i
-        return {i for i in range(self.holes.count) if self.holes.items[i].number == DATED}
+        return {i for i in range(self.holes.count) if self.holes.items[i].number == FRAME_DATE}
 
     cpdef bytes fill(self, Template output, long long now, bytes name=b""):
         """An output with this body's texts in it; None where a number is not positive.

@@ -30,9 +30,10 @@ cdef class Flow:
     cdef object now      # dates them, in seconds; or None
     cdef tuple doubts
     cdef object beside
+    cdef Frame first     # what the last stream began with; None: nothing that is known
 
     cdef RetoldStream stream(self, bytes preface, bytes content_type)
-    cdef bint doubtful(self, bytes payload) except -1
+    cdef bint doubts_of(self, bytes payload) except -1
 
 
 cdef class RetoldStream(TranslatedStream):
@@ -43,6 +44,7 @@ cdef class RetoldStream(TranslatedStream):
     cdef list told                # of each line, once it is read: see reread
 
     cdef bint know(self, str kind, str name, bytes payload) except -1
+    cdef bint find(self, str kind, str name, bytes payload) except -1
     cdef int know_run(self) except -1
     cdef bint recall(self, bytes payload) except -1
     cdef int wake(self, Py_ssize_t lines) except -1

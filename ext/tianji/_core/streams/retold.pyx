@@ -49,11 +49,12 @@ cdef class Flow:
             return None
         return RetoldStream(self, preface)
 
-    cdef bint doubtful(self, bytes payload) except -1:
+    cdef bint doubts_of(self, bytes payload) except -1:
+        # Whether one of the doubts stands in it.
         cdef bytes doubt
         for doubt in self.doubts:
             if holds(payload, doubt):
-                return self.beside(payload) is not False
+                return True
         return False
 
 
@@ -76,15 +77,33 @@ cdef class RetoldStream(TranslatedStream):
 
     cdef bint know(self, str kind, str name, bytes payload) except -1:
         # Take note of a line; whether it is known what is told of it. Where it is not, it has to be read.
-        cdef Py_ssize_t before = self.script.count
-        cdef bint added = not self.flow.doubtful(payload) and self.script.add(kind, name, payload)
-        if added and self.recalls and self.script.look(self.flow.frames) is not None:
+        cdef Frame before = self.script.frame
+        if self.recalls and self.script.follow(
+                self.flow.first if before is None else before.next, kind, name, payload):
             return True
-        if self.recalls:
-            self.wake(before)
-        if not added:
-            self.script = None
-        return False
+        return self.find(kind, name, payload)
+
+    cdef bint find(self, str kind, str name, bytes payload) except -1:
+        # The same of a line that is not what stood there the last time.
+        cdef Frame before = self.script.frame, frame = None
+        cdef Py_ssize_t lines = self.script.count
+        cdef bint doubted = self.flow.doubts_of(payload)
+        cdef bint added = (
+            not doubted or self.flow.beside(payload) is False) and self.script.add(kind, name, payload)
+        if added and self.recalls:
+            frame = self.script.look(self.flow.frames)
+        if frame is None:
+            if self.recalls:
+                self.wake(lines)
+            if not added:
+                self.script = None
+            return False
+        if not doubted:  # else it is not its shape alone that decides
+            if before is None:
+                self.flow.first = frame
+            else:
+                before.next = frame
+        return True
 
     cdef int know_run(self) except -1:
         # Take note of the texts that were handed on unread.

@@ -26,7 +26,10 @@ cdef class Script(Holed):
     cdef readonly Frame frame     # what is remembered of all that was looked at
 
     cpdef bint add(self, str kind, str name, bytes payload) except -1
+    cdef Py_ssize_t put(self, str kind, str name, bytes payload) except -1
+    cdef int end_line(self, uint64_t digest) except -1
     cpdef Frame look(self, Frames frames)
+    cpdef bint follow(self, Frame frame, str kind, str name, bytes payload) except -1
     cdef Py_ssize_t holes_behind(self, Py_ssize_t line) noexcept
     cdef bint alike(self, Frame frame, Frame before, Py_ssize_t line) except -1
     cdef bytes shape(self, Py_ssize_t line)

@@ -44,40 +44,53 @@ cdef class Script(Holed):
 
     cpdef bint add(self, str kind, str name, bytes payload) except -1:
         """Add a line; False where nothing like it can be remembered. kind: a letter."""
-        cdef Py_ssize_t named, size = PyBytes_GET_SIZE(payload), start, i
+        cdef Py_ssize_t start = self.put(kind, name, payload), i
+        cdef script_line *line = &self.items[self.count]
+        cdef int numbers = self.holes.numbers
+        if start == 0:
+            return False
+        if not self.form.find(&self.holes, <const uint8_t *>self.text + start, line.end - start):
+            self.holes.count, self.holes.numbers = line.hole, numbers
+            return False
+        for i in range(line.hole, self.holes.count):
+            self.holes.items[i].start += start
+            self.holes.items[i].end += start
+        self.end_line(digest_of(
+            self.items[self.count - 1].digest if self.count else self.seed ^ <uint64_t>hash(self.key),
+            self.text, line.start, line.end, self.holes.items + line.hole, self.holes.count - line.hole))
+        return True
+
+    cdef Py_ssize_t put(self, str kind, str name, bytes payload) except -1:
+        # Put a line behind the others; where its payload begins, 0 where there is no room for it.
+        cdef Py_ssize_t named, size = PyBytes_GET_SIZE(payload)
         cdef const char *title = PyUnicode_AsUTF8AndSize(name, &named)
         cdef Py_ssize_t grown = self.size + named + size + AROUND
         cdef script_line *line = &self.items[self.count]
         cdef char *text
         if self.count == LINES or grown > LONGEST or memchr(title, c"\n", named) is not NULL:
-            return False
+            return 0
         if memchr(title, 0, named) is not NULL or memchr(PyBytes_AS_STRING(payload), 0, size) is not NULL:
-            return False
+            return 0
         if grown > self.room:
             text = <char *>PyMem_Realloc(<void *>self.text, 2 * grown)
             if text is NULL:
                 raise MemoryError()
             self.text, self.room = text, 2 * grown
         text = <char *>self.text + self.size
-        line.start, line.hole = self.size, self.holes.count
+        line.start, line.hole, line.end = self.size, self.holes.count, grown - 1
         text[0] = <char>ord(kind)
         memcpy(text + 1, title, named)
         text[1 + named] = c"\n"
         memcpy(text + 2 + named, PyBytes_AS_STRING(payload), size)
         text[2 + named + size] = c"\0"
-        start = self.size + 2 + named
-        if not self.form.find(&self.holes, <const uint8_t *>self.text + start, size):
-            return False
-        line.end = start + size
-        for i in range(line.hole, self.holes.count):
-            self.holes.items[i].start += start
-            self.holes.items[i].end += start
-        self.size = grown
-        line.digest = digest_of(
-            self.items[self.count - 1].digest if self.count else self.seed ^ <uint64_t>hash(self.key),
-            self.text, line.start, line.end, self.holes.items + line.hole, self.holes.count - line.hole)
+        return line.end - size
+
+    cdef int end_line(self, uint64_t digest) except -1:
+        # The line that was put has its holes.
+        self.items[self.count].digest = digest
+        self.size = self.items[self.count].end + 1
         self.count += 1
-        return True
+        return 0
 
     cpdef Frame look(self, Frames frames):
         """What is remembered of the last line, if all before it was looked at; None: nothing."""
@@ -87,6 +100,18 @@ cdef class Script(Holed):
         frame.used = True
         self.frame = frame
         return frame
+
+    cpdef bint follow(self, Frame frame, str kind, str name, bytes payload) except -1:
+        """Add a line and look, where what is remembered of it is `frame`, one that is known behind the line before."""
+        cdef script_line *line = &self.items[self.count]
+        if frame is None or not frame.kept or self.put(kind, name, payload) == 0:
+            return False
+        if not frame.find(&self.holes, <const uint8_t *>self.text, line.start, line.end):
+            return False
+        self.end_line(frame.digest)
+        frame.used = True
+        self.frame = frame
+        return True
 
     cdef bint alike(self, Frame frame, Frame before, Py_ssize_t line) except -1:
         # Whether it is what is remembered of a line's shape behind `before`, None for the first.
@@ -115,6 +140,8 @@ cdef class Script(Holed):
                 frame.key = self.key if before is None else before
                 frame.digest = self.items[line].digest
                 frame.shape = self.shape(line)
+                frame.cut(self.items[line].start, self.holes.items + self.items[line].hole,
+                          self.holes_behind(line) - self.items[line].hole)
                 if values is not None:
                     frame.value, frame.outputs = values[line], outputs[line]
                 frames.put(frame)

@@ -215,11 +215,27 @@ def test_the_third_stream_of_a_shape_is_not_read(
     memory = Memory(client, upstream)
     for number in range(2):
         experience(memory, memory.recalled(number), flow_of_events(upstream, acts, WORDS, number), "whole", 0)
-    events = flow_of_events(upstream, acts, WORDS[5:], 2)
-    read = experience(memory, memory.read(2), events, "whole", 0)
+    later = [(number, flow_of_events(upstream, acts, WORDS[number:], number)) for number in (2, 3)]
+    read = [experience(memory, memory.read(number), events, "whole", 0) for number, events in later]
     monkeypatch.setattr(Codecs, "begin", lambda *_: pytest.fail("it was read"))
     flow = Memory(client, upstream, streams=memory.streams)
-    assert experience(flow, flow.recalled(2), events, "whole", 0) == read
+    assert [experience(flow, flow.recalled(number), events, "whole", 0) for number, events in later] == read
+
+
+def counted(text: str, total: int, **more: str) -> Event:
+    """An event in which Google says how many tokens there were so far, and of how many it thought."""
+    candidate = {"content": {"role": "model", "parts": [{"text": text}]}, **more}
+    counts = {"promptTokenCount": 9, "candidatesTokenCount": 5, "thoughtsTokenCount": 3, "totalTokenCount": total}
+    return "", {"candidates": [candidate], "usageMetadata": counts}
+
+
+def test_what_its_shape_alone_does_not_decide_is_asked_each_time() -> None:
+    memory = Memory("chat", "gemini")
+    for number in range(6):
+        for total in (17, 14, 17):  # with what was thought beside what was said, and within it
+            events = [counted(text, total) for text in WORDS[:3]] + [counted("end", total, finishReason="STOP")]
+            seen = experience(memory, memory.recalled(number), events, "whole", 0)
+            assert seen == experience(memory, memory.read(number), events, "whole", 0)
 
 
 def test_an_end_does_not_wait_for_what_is_learnt_from_it() -> None:
