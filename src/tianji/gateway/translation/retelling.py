@@ -57,17 +57,15 @@ _DOUBTS: Final[Mapping[str | None, tuple[tuple[bytes, ...], Callable[[bytes], Ha
 }
 """What of an answer beside its shape decides how it is told, and what stands in those where it is to be asked."""
 _STREAMS: Final = _FORMS.keys() - {"tianji.protocol.bedrock.invoke"}  # whose events are in another form, as base64
-_ARGUING: Final = re.compile(rb'(?:arguments|input)\.delta"')
 
 
-def _argues(event: bytes) -> bool | None:
-    """Return None for an event with a piece of arguments, which are read on their way, else False."""
-    return None if _ARGUING.search(event) else False
+def _argues(_event: bytes) -> None:
+    """Return None, for an event with a piece of arguments, which are read on their way."""
 
 
 _DOUBTFUL: Final[Mapping[str | None, tuple[tuple[bytes, ...], Callable[[bytes], Hashable]]]] = {
     **_DOUBTS,
-    "tianji.protocol.responses.outbound": ((b'.delta"',), _argues),
+    "tianji.protocol.responses.outbound": ((b'_arguments.delta"', b'_input.delta"'), _argues),
 }
 """The same of an event of a stream."""
 _NAMES: Final = Names(24)
