@@ -110,6 +110,23 @@ static inline int refrain_cut(refrain_piece *piece, const char *p, const char *e
     return count + 1;
 }
 
+/* Where the needle stands between p and end, if it does so just once; else NULL. */
+static inline const char *refrain_once(const char *p, const char *end, const char *needle, Py_ssize_t size)
+{
+    const char *found = memmem(p, (size_t)(end - p), needle, (size_t)size);
+    if (found == NULL || memmem(found + size, (size_t)(end - found - size), needle, (size_t)size) != NULL) return NULL;
+    return found;
+}
+
+/* Whether these bytes are one event: they end in a blank line, and none stands before it. */
+static inline int refrain_is_one(const char *p, Py_ssize_t size)
+{
+    const char *end = p + size;
+    Py_ssize_t blank = size >= 4 && memcmp(end - 4, "\r\n\r\n", 4) == 0 ? 4 : 2;
+    if (size < 2 || end[-1] != '\n' || (blank == 2 && end[-2] != '\n')) return 0;
+    return memmem(p, (size_t)(size - 1), "\n\n", 2) == NULL && memmem(p, (size_t)(size - 1), "\r\n\r\n", 4) == NULL;
+}
+
 /* Behind what the pieces say, NULL where p says something else. Padding ends before its closing quote. */
 static inline const uint8_t *refrain_match(const uint8_t *p, const uint8_t *end, const refrain_piece *piece, int count)
 {

@@ -57,7 +57,8 @@ cdef class Refrain:
 
     cpdef bint learn(self, bytes payload, str text, bytes told)
     cdef bint learn_as_it_stands(self, bytes payload, bytes told) except -1
-    cdef bint learn_written(self, bytes payload, bytes written, bytes told) except -1
+    cdef bint learn_around(self, bytes payload, const char *text, const char *text_end, bytes told) except -1
+    cdef bint split_number(self) except -1
     cdef bytes run(self)
     cdef int told(self) except -1
     cpdef str taken(self)

@@ -21,7 +21,12 @@ cdef extern from "json_scan.h":
         JSON_FINE
     int json_string(const uint8_t **at, const uint8_t *end, char *escaped) noexcept
 
+cdef extern from "<string.h>":
+    void *memmem(const void *hay, size_t size, const void *needle, size_t needle_size) noexcept
+
 cdef extern from "refrain.h":
+    const char *refrain_once(const char *p, const char *end, const char *needle, Py_ssize_t size) noexcept
+    bint refrain_is_one(const char *p, Py_ssize_t size) noexcept
     int refrain_cut(refrain_piece *piece, const char *p, const char *end) noexcept
     const uint8_t *refrain_match(
         const uint8_t *p, const uint8_t *end, const refrain_piece *piece, int count) noexcept
@@ -35,12 +40,10 @@ cdef object DECODE = msgspec.json.Decoder(str).decode
 cdef bytes NUMBER = b'"sequence_number":'
 
 
-cdef Py_ssize_t digits_end(bytes text, Py_ssize_t at) noexcept:
-    # Behind the digits that stand there.
-    cdef const char *s = PyBytes_AS_STRING(text)
-    while c"0" <= s[at] <= c"9":
-        at += 1
-    return at
+cdef inline const char *found_in(bytes text, bytes wanted) noexcept:
+    # Where it stands first; NULL where it does not.
+    return <const char *>memmem(
+        PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text), PyBytes_AS_STRING(wanted), PyBytes_GET_SIZE(wanted))
 
 
 cdef inline int digits_of(long long number) noexcept:
@@ -93,56 +96,79 @@ cdef class Refrain:
 
         payload: the event's data.
         """
-        return self.learn_written(payload, ENCODE(text), told)
+        cdef bytes name, written = ENCODE(text), named
+        cdef const char *start = PyBytes_AS_STRING(payload)
+        cdef const char *found
+        self.known = False
+        for name in self.named:
+            named = name + written
+            found = refrain_once(
+                start, start + PyBytes_GET_SIZE(payload), PyBytes_AS_STRING(named), PyBytes_GET_SIZE(named))
+            if found is not NULL:
+                return self.learn_around(
+                    payload, found + PyBytes_GET_SIZE(name), found + PyBytes_GET_SIZE(named), told)
+        return False
 
     cdef bint learn_as_it_stands(self, bytes payload, bytes told) except -1:
         # The same where it is known that the event is of text alone.
-        cdef const uint8_t *start = <const uint8_t *>PyBytes_AS_STRING(payload)
-        cdef const uint8_t *end = start + PyBytes_GET_SIZE(payload)
+        cdef const char *start = PyBytes_AS_STRING(payload)
+        cdef const char *end = start + PyBytes_GET_SIZE(payload)
+        cdef const char *found
         cdef const uint8_t *at
         cdef char escaped = 0
-        cdef Py_ssize_t found
         cdef bytes name
         self.known = False
         for name in self.named:
-            found = payload.find(name)
-            if found < 0 or payload[found + len(name)] != c'"':
+            found = found_in(payload, name)
+            if found is NULL or found[PyBytes_GET_SIZE(name)] != c'"':
                 continue
-            at = start + found + len(name) + 1
-            if json_string(&at, end, &escaped) != JSON_FINE:
+            at = <const uint8_t *>found + PyBytes_GET_SIZE(name) + 1
+            if json_string(&at, <const uint8_t *>end, &escaped) != JSON_FINE:
                 return False
-            return self.learn_written(payload, payload[found + len(name):at + 1 - start], told)
+            if refrain_once(found, end, found, <const char *>at + 1 - found) is NULL:
+                return False
+            return self.learn_around(payload, found + PyBytes_GET_SIZE(name), <const char *>at + 1, told)
         return False
 
-    cdef bint learn_written(self, bytes payload, bytes written, bytes told) except -1:
-        # Learn from an event in which the text is written so, with its quotes.
-        cdef Py_ssize_t at, end = len(told) - (4 if told.endswith(b"\r\n\r\n") else 2)
-        cdef bytes name
-        self.known = False
-        self.opening = None
-        if max(told.find(b"\n\n"), told.find(b"\r\n\r\n")) != end or told.count(written) != 1:
+    cdef bint learn_around(self, bytes payload, const char *text, const char *text_end, bytes told) except -1:
+        # Learn from an event in which the text stands there, with its quotes.
+        cdef const char *start = PyBytes_AS_STRING(payload)
+        cdef const char *end = start + PyBytes_GET_SIZE(payload)
+        cdef const char *begun = PyBytes_AS_STRING(told)
+        cdef const char *done = begun + PyBytes_GET_SIZE(told)
+        cdef const char *at
+        self.opening = self.numbered = None
+        if not refrain_is_one(begun, done - begun):
             return False
-        for name in self.named:
-            if payload.count(name + written) == 1:
-                at = payload.index(name + written) + len(name)
-                if not self.before.cut(payload[:at]) or not self.after.cut(payload[at + len(written):]):
-                    return False
-                self.verbatim = told.find(payload) >= 0  # `in` is slow with bytes
-                self.head, _, self.tail = told.partition(payload if self.verbatim else written)
-                self.numbered = None
-                if self.verbatim:
-                    self.known, self.used = True, False
-                    return True
-                at = self.head.find(NUMBER) + len(NUMBER)
-                if at >= len(NUMBER):
-                    end = digits_end(self.head, at)
-                    self.number = int(self.head[at:end])
-                    self.numbered, self.head = self.head[end:], self.head[:at]
-                elif self.tail.find(NUMBER) >= 0:
-                    return False
-                self.known, self.used = True, False
-                return True
-        return False
+        at = refrain_once(begun, done, text, text_end - text)
+        if at is NULL or not self.before.cut(start[:text - start]) or not self.after.cut(text_end[:end - text_end]):
+            return False
+        self.used = False
+        self.verbatim = at - begun >= text - start and done - at >= end - text and memcmp(
+            at - (text - start), start, end - start) == 0
+        if self.verbatim:
+            self.known = True
+            self.head, self.tail = begun[:at - begun - (text - start)], at[end - text:done - at]
+            return True
+        self.head, self.tail = begun[:at - begun], at[text_end - text:done - at]
+        self.known = self.split_number()
+        return self.known
+
+    cdef bint split_number(self) except -1:
+        # Cut the head where the number of the event stands in it; False where that stands behind the text.
+        cdef bytes whole = self.head
+        cdef const char *head = PyBytes_AS_STRING(whole)
+        cdef const char *end = head + PyBytes_GET_SIZE(whole)
+        cdef const char *at = found_in(whole, NUMBER)
+        if at is NULL:
+            return found_in(self.tail, NUMBER) is NULL
+        at += PyBytes_GET_SIZE(NUMBER)
+        self.head, self.number = head[:at - head], 0
+        while at < end and c"0" <= at[0] <= c"9":
+            self.number = 10 * self.number + at[0] - c"0"
+            at += 1
+        self.numbered = at[:end - at]
+        return True
 
     cdef bytes run(self):
         # What was repeated since something was read, as a JSON object.
