@@ -35,20 +35,21 @@ static inline const uint8_t *frame_hole_at(frame_holes *h, const uint8_t *s, con
     return s + h->items[before].end;
 }
 
-/* Find the holes of the answer in s[at:size], if it has this shape: pieces one behind another, each but the last with a
- * stop and a NUL. 0 where it has another one. Just those are found that frame_answer finds. */
-__attribute__((unused)) static int
+/* Find the holes of the answer that begins at s[at], if it has this shape: pieces one behind another, each but the last with a
+ * stop and a NUL. Behind it, NULL where it has another one. Just those are found that frame_answer finds. */
+__attribute__((unused)) static const uint8_t *
 frame_follow(frame_holes *h, const uint8_t *s, Py_ssize_t at, Py_ssize_t size, const char *shape, Py_ssize_t shape_size,
              const frame_stop *stop, Py_ssize_t stops)
 {
     const uint8_t *p = s + at, *end = s + size;
     const char *shape_end = shape + shape_size;
     for (; stops > 0; stops--, stop++) {
-        if (end - p < stop->size || memcmp(p, shape, (size_t)stop->size) != 0) return 0;
-        if ((p = frame_hole_at(h, s, p + stop->size, end, stop->number)) == NULL) return 0;
+        if (end - p < stop->size || memcmp(p, shape, (size_t)stop->size) != 0) return NULL;
+        if ((p = frame_hole_at(h, s, p + stop->size, end, stop->number)) == NULL) return NULL;
         shape += stop->size + 1;
     }
-    return end - p == shape_end - shape && memcmp(p, shape, (size_t)(end - p)) == 0;
+    if (end - p < shape_end - shape || memcmp(p, shape, (size_t)(shape_end - shape)) != 0) return NULL;
+    return p + (shape_end - shape);
 }
 
 #endif

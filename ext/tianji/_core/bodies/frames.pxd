@@ -32,7 +32,7 @@ cdef class Frame:
     cdef bint fits(
         self, const char *text, Py_ssize_t at, Py_ssize_t end, const frame_hole *holes, Py_ssize_t count) noexcept
     cdef int cut(self, Py_ssize_t at, const frame_hole *holes, Py_ssize_t count) except -1
-    cdef bint find(self, frame_holes *holes, const uint8_t *s, Py_ssize_t at, Py_ssize_t size) noexcept
+    cdef Py_ssize_t find(self, frame_holes *holes, const uint8_t *s, Py_ssize_t at, Py_ssize_t size) noexcept
 
 
 cdef class Sighting(Holed):

@@ -21,7 +21,7 @@ cdef extern from "http_write.h":
     bytes http_numbered(const char* head, Py_ssize_t head_size, Py_ssize_t number, Py_ssize_t room)
 
 cdef extern from "frame_follow.h":
-    bint frame_follow(
+    const uint8_t *frame_follow(
         frame_holes *holes, const uint8_t *s, Py_ssize_t at, Py_ssize_t size, const char *shape, Py_ssize_t shape_size,
         const frame_stop *stop, Py_ssize_t stops) noexcept
 
@@ -141,16 +141,19 @@ cdef class Frame:
         self.stop_count = count
         return 0
 
-    cdef bint find(self, frame_holes *holes, const uint8_t *s, Py_ssize_t at, Py_ssize_t size) noexcept:
-        # Find the holes of s[at:size], if it has this shape, which was cut.
+    cdef Py_ssize_t find(self, frame_holes *holes, const uint8_t *s, Py_ssize_t at, Py_ssize_t size) noexcept:
+        # Find the holes of what begins at s[at], if it has this shape, which was cut: where it ends, else -1.
         cdef Py_ssize_t count = holes.count
         cdef int numbers = holes.numbers
-        if self.stops is not NULL and frame_follow(
+        cdef const uint8_t *end = NULL
+        if self.stops is not NULL:
+            end = frame_follow(
                 holes, s, at, size, PyBytes_AS_STRING(self.shape), PyBytes_GET_SIZE(self.shape), self.stops,
-                self.stop_count):
-            return True
-        holes.count, holes.numbers = count, numbers
-        return False
+                self.stop_count)
+        if end is NULL:
+            holes.count, holes.numbers = count, numbers
+            return -1
+        return end - s
 
 
 cdef uint64_t digest_of(

@@ -70,4 +70,5 @@ cdef class Holed:
     cdef Py_ssize_t room(self, Template output, bytes name) except -1
     cdef char *write(self, Template output, long long now, bytes name, char *at) noexcept
     cdef long long total(self, const frame_term *term, Py_ssize_t terms, long long now) noexcept
+    cdef list pieces(self, Py_ssize_t at, Py_ssize_t end, bint counted)
     cdef bint figures(self, Template output, long long now, long long *found, long long most) noexcept

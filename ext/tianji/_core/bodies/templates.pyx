@@ -54,6 +54,20 @@ cdef class Holed:
         cdef Py_ssize_t i
         return {i for i in range(self.holes.count) if self.holes.items[i].number == FRAME_DATE}
 
+    cdef list pieces(self, Py_ssize_t at, Py_ssize_t end, bint counted):
+        # What a Template has that gives text[at:end] as it is; counts as sums if they are `counted`.
+        cdef list found = []
+        cdef frame_hole *hole
+        cdef Py_ssize_t i
+        for i in range(self.holes.count):
+            hole = &self.holes.items[i]
+            if at <= hole.start and hole.end <= end:
+                found.append(self.text[at:hole.start])
+                found.append(((i, 1),) if counted and hole.number >= 0 else <object>i)
+                at = hole.end
+        found.append(self.text[at:end])
+        return found
+
     cpdef bytes fill(self, Template output, long long now, bytes name=b""):
         """An output with this body's texts in it; None where a number is not positive.
 

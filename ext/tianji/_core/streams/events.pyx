@@ -85,7 +85,7 @@ cdef class EventStream(AnswerStream):
             at = 3 if text.startswith(MARK) else 0
         while at < size and not self.done and not self.failed:
             at = self.skim(s, at, size)
-            if at == size:
+            if at == size or self.done:
                 return 0
             if not sse_read_unit(s, at, size, &unit):
                 self.held = bytearray(text[at:])

@@ -104,9 +104,11 @@ cdef class Script(Holed):
     cpdef bint follow(self, Frame frame, str kind, str name, bytes payload) except -1:
         """Add a line and look, where what is remembered of it is `frame`, one that is known behind the line before."""
         cdef script_line *line = &self.items[self.count]
+        cdef int numbers = self.holes.numbers
         if frame is None or not frame.kept or self.put(kind, name, payload) == 0:
             return False
-        if not frame.find(&self.holes, <const uint8_t *>self.text, line.start, line.end):
+        if frame.find(&self.holes, <const uint8_t *>self.text, line.start, line.end) != line.end:
+            self.holes.count, self.holes.numbers = line.hole, numbers
             return False
         self.end_line(frame.digest)
         frame.used = True

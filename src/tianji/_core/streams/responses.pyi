@@ -1,7 +1,10 @@
 from typing import final
 
+from tianji._core.streams.noted import Notebook
 from tianji._core.streams.verbatim import VerbatimStream
 
 @final
 class ResponsesStream(VerbatimStream):
-    def __init__(self, model: bytes | None = None) -> None: ...
+    @property
+    def unknown(self) -> int: ...
+    def __init__(self, model: bytes | None = None, notebook: Notebook | None = None) -> None: ...

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import Struct
 
-from tianji._core.bodies.frames import Frames, Sighting
+from tianji._core.bodies.frames import AnswerForm, Frames, Sighting
 from tianji._core.bodies.spans import ObjectSpans
 from tianji._core.edges.exchange import Exchange
 from tianji._core.requests.passing import Passing
@@ -20,6 +20,7 @@ from tianji._core.requests.sealing import finished
 from tianji._core.requests.shaping import shape_body
 from tianji._core.routing.router import Plan, Table
 from tianji._core.streams.messages import MessagesStream
+from tianji._core.streams.noted import Notebook
 from tianji._core.streams.responses import ResponsesStream
 from tianji._core.streams.same_form import SameForm
 from tianji._core.streams.sse import ChatStream
@@ -53,10 +54,14 @@ def _google_stream(_model: bytes, as_array: bool) -> AnswerStream:
 
 NATIVE: Final[Mapping[str, Callable[[bytes, bool], AnswerStream]]] = {
     "messages": lambda model, _as_array: MessagesStream(model),
-    "responses": lambda model, _as_array: ResponsesStream(model),
     "gemini": _google_stream,
 }
-"""What reads a streamed answer whose bytes go through: of a model's name as JSON text, and as an array or not."""
+"""What reads a streamed answer whose bytes go through: of a model's name as JSON text, and as an array or not.
+
+One of the Responses API is read by what is remembered of others: see Native.stream.
+"""
+_RESPONSES: Final = AnswerForm(b"text", b"delta", b"arguments", b"encrypted_content")
+"""Where events of the Responses API have their texts."""
 
 
 Request = bytes | list[bytes]
@@ -199,6 +204,7 @@ class Native(SameForm):
         self._operation = operation
         self._form = form
         self._notes = notes
+        self._notebook = Notebook(_RESPONSES, streams) if operation == "responses" else None
 
     def write_head(
         self, head: bytes, model: bytes, streamed: bool, carried: tuple[Header, ...]
@@ -215,9 +221,11 @@ class Native(SameForm):
         """Return what reads a streamed answer of this type; None where the type says that it is none."""
         if not content_type.startswith(EVENTS):
             return None
-        if self._notes is None:
-            return NATIVE[self._operation](model, as_array)
-        return self._notes.through(as_array=as_array)
+        if self._notebook is not None:
+            return ResponsesStream(model, self._notebook)
+        if self._notes is not None:
+            return self._notes.through(as_array=as_array)
+        return NATIVE[self._operation](model, as_array)
 
 
 def _written(head: bytes, target: str, headers: tuple[Header, ...]) -> bytes:

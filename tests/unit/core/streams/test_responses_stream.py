@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tianji._core.bodies.frames import AnswerForm, Frames
+from tianji._core.streams.noted import Notebook
 from tianji._core.streams.responses import ResponsesStream
 
 USAGE = {"input_tokens": 12, "input_tokens_details": {"cached_tokens": 4}, "output_tokens": 5, "total_tokens": 17}
@@ -109,3 +111,93 @@ def test_any_bytes_are_survived(pieces: list[bytes]) -> None:
     stream.close()
     if stream.error is not None:
         msgspec.json.decode(stream.error)
+
+
+def notebook() -> Notebook:
+    return Notebook(AnswerForm(b"text", b"delta", b"arguments"), Frames())
+
+
+def meaning(stream: ResponsesStream) -> Any:
+    return stream.events, stream.spoke, stream.done, stream.finished, stream.failed, stream.error, str(stream.usage)
+
+
+def an_answer(number: int, usage: Any = None, **more: Any) -> list[bytes]:
+    """The events of an answer; all that may differ does so with the number."""
+    item, made = {"id": f"msg_a{number}", "type": "message", "content": []}, {"text": f"It rains {number}.", **more}
+    said = response("up", id=f"resp_{number}f", created_at=1700000000 + number, usage=None, service_tier="flex")
+    used = {"input_tokens": 12 + number, "output_tokens": 5 + number, "total_tokens": 17 + 2 * number, "x": {"y": 4}}
+    events = [
+        event("response.created", response=said, sequence_number=number + 1),
+        event("response.output_item.added", output_index=0, item=item),
+        *(event("response.output_text.delta", item_id=item["id"], delta=f" {word}") for word in range(number, 90)),
+        event("response.function_call_arguments.delta", item_id=item["id"], delta='{"a":'),
+        event("response.function_call_arguments.delta", item_id=item["id"], delta=f"{number}}}"),
+        event("response.output_text.done", **made),
+        event(
+            "response.completed", response=said | {"usage": used if usage is None else usage, "output": [item | made]}
+        ),
+    ]
+    return [*events[:3], b": keep\n\n", *events[3:]]
+
+
+def told(stream: ResponsesStream, pieces: list[bytes]) -> bytes:
+    return b"".join(map(stream.feed, pieces)) + stream.close()
+
+
+@pytest.mark.parametrize("model", [None, b'"asked"'])
+def test_the_third_stream_of_a_shape_is_not_read(model: bytes | None) -> None:
+    kept = notebook()
+    unknown = []
+    for number in range(5):
+        stream, read = ResponsesStream(model, kept), ResponsesStream(model)
+        assert told(stream, an_answer(number)) == told(read, an_answer(number))
+        assert meaning(stream) == meaning(read)
+        assert stream.usage is not None
+        assert (stream.usage.prompt_tokens, stream.usage.completion_tokens) == (12 + number, 5 + number)
+        unknown.append(stream.unknown)
+    assert unknown[0] > unknown[1] > 0
+    assert unknown[2:] == [0, 0, 0]
+
+
+def test_models_are_told_apart() -> None:
+    kept = notebook()
+    for model in (b'"one"', b'"other"', None) * 3:
+        stream, read = ResponsesStream(model, kept), ResponsesStream(model)
+        assert told(stream, an_answer(1)) == told(read, an_answer(1))
+
+
+USAGES = st.sampled_from(
+    [{}, [], 7, {"input_tokens": 0, "output_tokens": 3}, {"input_tokens": -1}, {"input_tokens": 3.5},
+     {"input_tokens": 5, "input_tokens_details": {"cached_tokens": 9}}, {"input_tokens": 10**15, "output_tokens": 9},
+     {"input_tokens": 7, "output_tokens": 3, "text": "said"}, {"total_tokens": 12}]
+)  # fmt: skip
+OTHERS = st.sampled_from(
+    [
+        event("error", code="server_error", message="m"),
+        event("response.failed", response=response("up", error={"code": "server_error", "message": "m"})),
+        b"data: {\ndata: }\n\n",
+        b'data: {"type":"response.in_progress","response":{"mod\\u0065l":"up","usage":{"input_tokens":3}}}\r\n\r\n',
+        b'id: 3\nevent: x\ndata: {"type":"response.queued","response":{"model":"up"}}\n\n',
+        b'data: {"type":"response.queued","response":null}\n\n',
+        b'data: {"type":"response.incomplete","response":{"model":"up","usage":{"input_tokens":3,"n":3}}}\n\n',
+        b'data: {"delta":"x","delta":"y"}\n\n',
+        b"data: [DONE]\n\n",
+        b"data: 7\n\n",
+    ]
+)
+
+
+@given(st.data())
+def test_what_is_remembered_is_what_would_be_read(data: Any) -> None:
+    kept = notebook()
+    between = data.draw(st.lists(st.tuples(st.integers(0, 8), OTHERS), max_size=4))
+    for number in range(5):
+        source = an_answer(number, data.draw(st.none() | USAGES), place=data.draw(st.sampled_from([0, 0, 1])))
+        for place, other in between:
+            source.insert(place, other)
+        body = b"".join(source[data.draw(st.sampled_from([0, 0, 0, 1])) :])
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=3)))
+        pieces = [body[a:b] for a, b in itertools.pairwise([0, *cuts, len(body)])]
+        stream, read = ResponsesStream(b'"asked"', kept), ResponsesStream(b'"asked"')
+        assert told(stream, pieces) == told(read, [body])
+        assert meaning(stream) == meaning(read)
