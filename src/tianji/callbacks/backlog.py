@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from tianji.callbacks.event import NOBODY, Apart, LogEvent, event_of
+from tianji.callbacks.event import NOBODY, Apart, Notice
+from tianji.callbacks.making import notice_of
 from tianji.ledger import reading
 from tianji.ledger.entry import Entry
 from tianji.ledger.journal import MAGIC
@@ -29,7 +30,7 @@ MOST: Final = 4000  # such events, and
 PAGES: Final = 64  # the pages that they stand on
 LARGEST: Final = 2 << 20  # bytes of journals that one destination takes at once
 
-Page = tuple[tuple[LogEvent | None, int], ...]
+Page = tuple[tuple[Notice | None, int], ...]
 """Events, None for an entry of which nobody is told, each with the position behind it."""
 _END: Final = itemgetter(1)
 Positions = dict[str, int]
@@ -77,11 +78,11 @@ class Pages:
             return ()
         if self.people is not None:
             await self.people.meet(entry for entry, _ in entries)
-        return await asyncio.to_thread(self._events, entries)
+        return await asyncio.to_thread(self._notices, entries)
 
-    def _events(self, entries: Sequence[tuple[Entry, int]]) -> Page:
+    def _notices(self, entries: Sequence[tuple[Entry, int]]) -> Page:
         called = (lambda _: NOBODY) if self.people is None else self.people.called
-        return tuple((event_of(entry, self.apart(entry), called(entry)), end) for entry, end in entries)
+        return tuple((notice_of(entry, self.apart(entry), called(entry)), end) for entry, end in entries)
 
     def _remembered(self, name: str, position: int) -> Page | None:
         """Return what comes after a position, of the page that holds it: who takes less than a page goes on in it."""
@@ -118,7 +119,7 @@ class Portion(Struct, frozen=True):
     full: no more of them are taken at once, so others may wait behind them already
     """
 
-    events: tuple[LogEvent, ...]
+    events: tuple[Notice, ...]
     positions: Mapping[str, int]
     full: bool = False
 
@@ -126,7 +127,7 @@ class Portion(Struct, frozen=True):
 class Backlog:
     """What one destination was not told yet."""
 
-    def __init__(self, pages: Pages, hears: Callable[[LogEvent], bool]) -> None:
+    def __init__(self, pages: Pages, hears: Callable[[Notice], bool]) -> None:
         """`hears`: whether the destination is to be told of an event."""
         self._pages = pages
         self._hears = hears
@@ -135,7 +136,7 @@ class Backlog:
 
     async def take(self, most: int) -> Portion:
         """Return at most so many events that come next; none where there are none. They stay until `done`."""
-        events: list[LogEvent] = []
+        events: list[Notice] = []
         positions: Positions = {}
         size = 0
         for file in await self._pages.files():

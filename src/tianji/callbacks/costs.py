@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from tianji.ledger.entry import SUCCESS, Entry, Factor
@@ -103,15 +104,15 @@ def _change(ours: Factor, listed: Factor) -> float:
     return ours[0] * listed[1] / (ours[1] * listed[0]) - 1 if listed[0] else 0.0
 
 
-def price_entry(entry: Entry) -> PriceEntry:
-    """Return what an entry was reckoned by."""
-    prices = tuple((kind, price) for kind, _, price in entry.items)
-    return _priced(f"{entry.provider}/{entry.model}" if entry.provider else entry.model, prices)
+def price_entry(entry: Entry) -> bytes:
+    """Return what an entry was reckoned by, a `PriceEntry` as JSON."""
+    return _priced(entry.provider, entry.model, tuple([(kind, price) for kind, _, price in entry.items]))
 
 
 @lru_cache(REMEMBERED)
-def _priced(model: str, prices: tuple[tuple[str, int], ...]) -> PriceEntry:
-    return PriceEntry(model, {_NAMES.get(kind, kind): price / _ATTO for kind, price in prices} or None)
+def _priced(provider: str, model: str, prices: tuple[tuple[str, int], ...]) -> bytes:
+    values = {_NAMES.get(kind, kind): price / _ATTO for kind, price in prices}
+    return msgspec.json.encode(PriceEntry(f"{provider}/{model}" if provider else model, values or None))
 
 
 def unpriced(entry: Entry) -> Unpriced | None:

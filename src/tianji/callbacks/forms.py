@@ -16,14 +16,22 @@ _SPACE: Final = uuid.UUID("6f0e5d0c-6c3b-4d8e-8a56-3f2f5b6f7c11")  # of the ids 
 encode: Final = msgspec.json.Encoder().encode
 
 
-def array(events: Sequence[LogEvent]) -> bytes:
-    """Return events as they are, in one array."""
-    return b"[%b]" % b",".join([event.wire for event in events])
+def array(wires: Sequence[bytes]) -> bytes:
+    """Return JSON in one array, which is copied once."""
+    edged = list(wires) or [b""]
+    edged[0] = b"[" + edged[0]
+    edged[-1] += b"]"
+    return b",".join(edged)
 
 
 def lines(events: Sequence[LogEvent]) -> bytes:
     """Return events as they are, a line each."""
-    return b"\n".join([event.wire for event in events]) + b"\n"
+    return in_lines([event.wire for event in events])
+
+
+def in_lines(wires: Sequence[bytes]) -> bytes:
+    """Return JSON, a line each."""
+    return b"\n".join([*wires, b""])
 
 
 def packed(body: bytes) -> bytes:

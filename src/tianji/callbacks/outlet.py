@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from tianji.callbacks.backlog import Backlog, Pages
-from tianji.callbacks.event import LogEvent
+from tianji.callbacks.event import Notice
 from tianji.callbacks.sink import Delivery, Sink, UnwritableError
 from tianji.errors import TianjiError
 
@@ -60,7 +60,7 @@ class Outlet:
         self._remind_at = float("-inf")
         self._complained = False
 
-    def _wants(self, event: LogEvent) -> bool:
+    def _wants(self, event: Notice) -> bool:
         return self.sink.wants(event)  # the sink of the moment
 
     async def run(self) -> None:
@@ -101,10 +101,10 @@ class Outlet:
             self.backlog.done()
             full = portion.full
 
-    async def _deliver(self, batch: Sequence[LogEvent]) -> None:
+    async def _deliver(self, batch: Sequence[Notice]) -> None:
         """See to it that a batch arrives, in parts where it is too large or one of its events is not wanted."""
         if self.sink.tell is not None:
-            missed = await self.sink.tell(batch)
+            missed = await self.sink.tell([one.event for one in batch])
             self.standing.refused += missed
             self._count(len(batch) - missed)
             return None
@@ -126,22 +126,25 @@ class Outlet:
         self._recovered()
         return None
 
-    def _written(self, batch: Sequence[LogEvent]) -> list[Delivery]:
-        return list(self.sink.write(batch))
+    def _written(self, batch: Sequence[Notice]) -> list[Delivery]:
+        if self.sink.as_is is not None:
+            return list(self.sink.as_is([one.wire for one in batch]))
+        return list(self.sink.write([one.event for one in batch]))
 
     def _count(self, told: int) -> None:
         self.standing.told += told
         self.standing.told_at = self._now()
 
-    async def _divide(self, batch: Sequence[LogEvent], reason: str) -> None:
+    async def _divide(self, batch: Sequence[Notice], reason: str) -> None:
         if len(batch) > 1:
             middle = len(batch) // 2
             await self._deliver(batch[:middle])
             await self._deliver(batch[middle:])
             return
         (event,) = batch
-        if reason == TOO_LARGE and event.bare.wire != event.wire:  # without what was said it may fit
-            await self._deliver([event.bare])
+        bare = event.shown(bare=True)
+        if reason == TOO_LARGE and bare.wire != event.wire:  # without what was said it may fit
+            await self._deliver([bare])
             return
         self.standing.refused += 1
         self._complain(f"an event was refused: {reason}")

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
+from tianji._core.bodies.marks import BASE64, DATA, LINE, WIDE, marks
 from tianji.callbacks.discretion import FORMS, shortened
 from tianji.errors import TianjiError
 from tianji.lazy import load
@@ -18,7 +19,8 @@ from tianji.ledger.credentials import without_secrets
 from tianji.ledger.entry import Payload
 from tianji.ledger.payloads import EVENTS, MESSAGES, UNREADABLE, messages_of, streamed
 
-NULL: Final = Raw(b"null")
+NOT_SAID: Final = b"null"
+NULL: Final = Raw(NOT_SAID)
 _FORMS: Final = tuple(f'"{name}"'.encode() for name in FORMS)
 _CONTENT: Final = frozenset({
     "model", "messages", "input", "prompt", "metadata", "litellm_metadata", "user", "contents", "instructions",
@@ -34,17 +36,19 @@ _FRAME: Final = 512  # bytes of the first events
 _REPEATED: Final = 16_384  # bytes of a parameter; a longer one is not remembered
 _members: Final = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode: Final = msgspec.json.decode
+_is_json: Final = msgspec.json.Decoder(Raw).decode
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class Said(Struct, frozen=True):
     """What was said.
 
-    metadata: the client's own; beside: objects of what the gateway notes down beside it, by their names
+    messages, response: as JSON; metadata: the client's own
+    beside: objects of what the gateway notes down beside it, by their names
     """
 
-    messages: Raw = NULL
-    response: Raw = NULL
+    messages: bytes = NOT_SAID
+    response: bytes = NOT_SAID
     parameters: Mapping[str, Raw] = {}
     metadata: dict[str, Any] = {}
     beside: Mapping[str, dict[str, Any]] = {}
@@ -55,19 +59,30 @@ NOTHING: Final = Said()
 
 def said_in(payload: Payload) -> Said:
     """Read it. What is no JSON is not told."""
-    try:
-        members = _members(payload.request) if payload.request else {}
-    except UNREADABLE:
-        members = {}
-    asked = payload.messages or next((bytes(members[name]) for name in MESSAGES if name in members), b"")
-    noted = _object(members, "litellm_metadata").items()
+    members = _object_in(payload.request)
+    noted = _object(members, "litellm_metadata") if "litellm_metadata" in members else {}
     return Said(
-        messages=document(asked),
+        messages=document(payload.messages) if payload.messages else _asked(members),
         response=document(whole(payload.response)),
-        parameters=dict(_parameters(members)) if members else {},
-        metadata=shortened(_object(members, "metadata")),
-        beside={name: about for name, about in noted if isinstance(about, dict)},
+        parameters=dict(_parameters(members)),
+        metadata=shortened(_object(members, "metadata")) if "metadata" in members else {},
+        beside={name: about for name, about in noted.items() if isinstance(about, dict)},
     )
+
+
+def _object_in(request: bytes) -> Mapping[str, Raw]:
+    try:
+        return _members(request) if request else {}
+    except UNREADABLE:
+        return {}
+
+
+def _asked(members: Mapping[str, Raw]) -> bytes:
+    """Return the messages of a request, which is known to be JSON, as they may be told."""
+    for name in MESSAGES:
+        if name in members:
+            return _tellable(bytes(members[name]))
+    return NOT_SAID
 
 
 def opened(payload: Payload) -> Payload:
@@ -92,31 +107,37 @@ def whole(events: bytes) -> bytes:
     return found
 
 
-def document(text: bytes) -> Raw:
+def document(text: bytes) -> bytes:
     """Return JSON as it may be told; null for what is none."""
-    if not text:
-        return NULL
     try:
-        if _is_unusual(text):
-            return Raw(_encode(shortened(_decode(text))))
-        if not text.isascii():
-            text.decode()
-        _decode(text, type=Raw)
+        _is_json(text)
     except UNREADABLE:
-        return NULL
-    return Raw(text)
+        return NOT_SAID
+    return _tellable(text)
 
 
-def _is_unusual(text: bytes) -> bool:
+def _tellable(text: bytes) -> bytes:
+    seen = marks(text)
+    try:
+        if seen and _is_unusual(text, seen):
+            return _encode(shortened(_decode(text)))
+        if seen & WIDE:
+            text.decode()
+    except UNREADABLE:
+        return NOT_SAID
+    return text
+
+
+def _is_unusual(text: bytes, seen: int) -> bool:
     """Whether there is perhaps a file in it, or a line end: where an event is a line, nothing else may be one."""
-    if b"\n" in text or b"\r" in text:
+    if seen & LINE:
         return True
-    if b"64" in text and (b";base64," in text or b'"b64_json"' in text):
+    if seen & BASE64 and (b";base64," in text or b'"b64_json"' in text):
         return True
-    return b'data"' in text and (b'"file_data"' in text or any(form in text for form in _FORMS))
+    return bool(seen & DATA) and b'data"' in text and (b'"file_data"' in text or any(form in text for form in _FORMS))
 
 
-def value(raw: Raw) -> Any:
+def value(raw: Raw | bytes) -> Any:
     """Return what JSON says; None for what nobody can say, such as a number without bounds."""
     try:
         return _decode(raw)
@@ -125,7 +146,7 @@ def value(raw: Raw) -> Any:
 
 
 def _object(members: Mapping[str, Raw], name: str) -> dict[str, Any]:
-    found = value(members[name]) if name in members else None
+    found = value(members[name])
     return without_secrets(found) if isinstance(found, dict) else {}
 
 

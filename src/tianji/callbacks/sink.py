@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec import UNSET, Struct
 
 from tianji.callbacks.audit import Audit
-from tianji.callbacks.event import LogEvent, Owner
+from tianji.callbacks.event import LogEvent, Notice, Owner
 from tianji.callbacks.lines import Part
 from tianji.config.environment import is_true
 from tianji.errors import ConfigurationError
@@ -53,6 +53,7 @@ class Sink(Struct, frozen=True):
     """One destination.
 
     write: makes the requests of a batch; all of them have to arrive for the batch to count as told
+    as_is: makes them of the JSON of its events, which is told as it is; None: `write` looks into the events
     hears: the statuses of events that it is told of; share: the part of all traces that it is told of, from 0 to 1
     bare: it is not told what was said; hidden: members of events that it is told empty
     owner: whose requests alone it is told of; None: everybody's
@@ -89,12 +90,13 @@ class Sink(Struct, frozen=True):
     lasting: bool = True
     complete: Callable[[Delivery], Awaitable[Delivery]] | None = None
     beside: tuple["Sink", ...] = ()
+    as_is: Callable[[Sequence[bytes]], Iterable[Delivery]] | None = None
     sifted: Callable[[Sequence[LogEvent], "Sift"], Iterable[Delivery]] | None = None
     tell: Callable[[Sequence[LogEvent]], Awaitable[int]] | None = None
     audited: Callable[[Sequence[Audit]], Iterable[Delivery]] | None = None
     lined: Callable[[Part], Iterable[Delivery]] | None = None
 
-    def wants(self, event: LogEvent) -> bool:
+    def wants(self, event: Notice) -> bool:
         """Whether it is to be told of an event. Of a trace it is told everything or nothing, whoever asks again."""
         if event.status not in self.hears:
             return False

@@ -13,15 +13,15 @@ LISTED: Final = "mcp_lists"
 _NAME: Final = "MCP: "  # stands before the tool where an entry names the model
 
 
-def of_tools(entry: Entry, said: Said) -> dict[str, Any]:
-    """Return the members of an event's `metadata` that say what a tool was called with, or which servers listed some.
+def lists_of(entry: Entry, said: Said) -> Any:
+    """Return which servers listed their tools, for the end of a request that asked for that; None for any other."""
+    return said.beside[LISTED].get("asked") if LISTED in said.beside and not entry.paid else None
 
-    The first is there always, by the names of LiteLLM's proxy, and None for what is no call of a tool.
-    """
-    if not entry.paid and LISTED in said.beside:
-        return {NOTED: None, LISTED: said.beside[LISTED].get("asked")}
+
+def call_of(entry: Entry, said: Said) -> dict[str, Any] | None:
+    """Return what a tool was called with, by the names of LiteLLM's proxy; None for what is no call of a tool."""
     if entry.call_type != CALL_TYPE or not entry.paid:
-        return {NOTED: None}
+        return None
     tool = entry.model.removeprefix(_NAME)
     call = {
         "name": tool,
@@ -30,7 +30,7 @@ def of_tools(entry: Entry, said: Said) -> dict[str, Any]:
         "mcp_server_name": entry.model_group.removesuffix(f"/{tool}"),
         "namespaced_tool_name": entry.model_group,
     }
-    return {NOTED: call | said.beside.get(NOTED, {})}
+    return call | said.beside.get(NOTED, {})
 
 
 def unsaid(call: dict[str, Any] | None) -> dict[str, Any] | None:

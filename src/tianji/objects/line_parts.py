@@ -95,7 +95,7 @@ def _line(origin: Origin, custom_id: str | None, asked: bytes, result: bytes) ->
         custom_id=custom_id,
         status="failure" if usage is None else "success",
         request=_asked(asked),
-        response=document(result),
+        response=Raw(document(result)),
         usage=None if usage is None else LineUsage(bill.prompt, bill.completion, bill.prompt + bill.completion),
         response_cost=to_dollars(bill.nano),
         model=place.model or bill.model,

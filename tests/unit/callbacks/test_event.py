@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.ledger.conftest import NOON, entry
 
-from tianji.callbacks.event import EXCEPTIONS, MARKER, LogEvent, answer_text, event_of
-from tianji.ledger.entry import Payload
+from tianji.callbacks.event import EXCEPTIONS, MARKER, LogEvent, Notice, answer_text
+from tianji.callbacks.making import event_of, notice_of
+from tianji.ledger.entry import Payload, Place
 
 REQUEST = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "temperature": 0.5, "metadata": {"a": "b"}}
 ANSWER = {"choices": [{"message": {"content": "hello"}}]}
@@ -23,6 +24,11 @@ def told(number: int = 1, **fields: object) -> LogEvent:
     return event
 
 
+def notice(event: LogEvent) -> Notice:
+    """Return what an event is told as to everybody."""
+    return Notice(event.wire, event.status, event.trace_id)
+
+
 def test_an_event_says_what_the_books_say() -> None:
     event = told(cost=1_500_000_000, cached_tokens=4, payload=payload(), attempt=1)
     wire = msgspec.json.decode(msgspec.json.encode(event))
@@ -35,6 +41,34 @@ def test_an_event_says_what_the_books_say() -> None:
     assert wire["metadata"]["requester_metadata"] == {"a": "b"}
     assert wire["metadata"]["usage_object"]["cache_read_input_tokens"] == 4
     assert (wire["request_tags"], wire["end_user"], wire["error_information"]) == (["a", "b"], "c", None)
+
+
+def test_an_event_is_told_with_all_its_members_in_their_order() -> None:
+    place = Place(b"t" * 16, b"s" * 8, b"p" * 8, b"c" * 8)
+    items, remaining = (("input", 10, 1), ("pages", 1, 2)), (3, 4)
+    for fields in (
+        {},
+        {"payload": payload(tools=[], file_search={}), "place": place, "items": items, "remaining": remaining},
+        {"guardrails": b'[{"guardrail_name":"g","guardrail_status":"success"}]', "cache_hit": True, "upstream": 7},
+        {"status": "failure", "error_code": "429", "error_class": "E", "error_message": '"slow"\n'},
+        {"call_type": "call_mcp_tool", "model": "MCP: t", "session_id": "ü", "tags": ("a", "ü"), "ip": "::1"},
+    ):
+        notice = notice_of(entry(1, **fields))
+        assert notice is not None
+        assert list(msgspec.json.decode(notice.wire)) == list(LogEvent.__struct_encode_fields__)
+        assert msgspec.json.decode(notice.wire) == msgspec.json.decode(msgspec.json.encode(notice.event))
+        assert (notice.status, notice.trace_id) == (notice.event.status, notice.event.trace_id)
+
+
+def test_a_notice_of_which_something_is_hidden_goes_to_the_same_audience() -> None:
+    apart = (("request", "x"), frozenset({"langfuse"}))
+    notice = notice_of(entry(1, payload=payload()), apart)
+    assert notice is not None
+    assert notice.shown(bare=False) is notice
+    bare = notice.shown(bare=True, hidden=frozenset({"tags"}))
+    assert bare is notice.shown(bare=True, hidden=frozenset({"tags"}))
+    assert (bare.audience, bare.event.tags, bare.event.response) == (notice.audience, (), {"text": MARKER})
+    assert msgspec.json.decode(bare.wire) == msgspec.json.decode(msgspec.json.encode(bare.event))
 
 
 def test_the_first_token_of_a_stream() -> None:

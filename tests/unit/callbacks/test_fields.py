@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from tests.unit.ledger.conftest import entry
 
-from tianji.callbacks.event import Called, LogEvent, event_of
+from tianji.callbacks.event import Called, LogEvent
+from tianji.callbacks.making import event_of
 from tianji.hooks.events import told
 from tianji.ledger.entry import Payload
 

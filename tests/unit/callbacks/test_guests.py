@@ -10,8 +10,8 @@ import pytest
 from tests.unit.callbacks.test_event import payload
 from tests.unit.ledger.conftest import entry
 
-from tianji.callbacks.event import event_of
 from tianji.callbacks.guests import FORGOTTEN, MOST, PATIENCE, REQUEST, Guests
+from tianji.callbacks.making import notice_of
 from tianji.callbacks.sink import Delivery, Sink
 from tianji.callbacks.teller import Teller
 from tianji.config.loader import Loaded, load
@@ -47,8 +47,8 @@ def world(tmp_path: Path) -> World:
 
 
 def authorization(sink: Sink, *events: Entry) -> tuple[str, str]:
-    told = [event_of(one) for one in events or (entry(1),)]
-    (request,) = sink.write([event for event in told if event is not None])
+    told = [notice_of(one) for one in events or (entry(1),)]
+    (request,) = sink.write([notice.event for notice in told if notice is not None])
     return request.url.rpartition("/api/")[0], request.headers["authorization"]
 
 
@@ -74,13 +74,13 @@ def test_a_request_is_told_to_the_account_that_it_names(world: World, members: d
 
 def test_the_account_is_told_instead_of_the_gateways_own(world: World) -> None:
     owner, kinds = world.of(**THEIRS)
-    event = event_of(entry(1, payload=payload(**THEIRS)), (owner, kinds))
+    event = notice_of(entry(1, payload=payload(**THEIRS)), (owner, kinds))
     assert event is not None
     assert b"canary" not in event.wire
     (theirs,) = world.guests.sinks(owner)
     ours, other = (Sink(name, lambda _: (), kind=name) for name in ("langfuse", "datadog"))
     assert (theirs.wants(event), ours.wants(event), other.wants(event)) == (True, False, True)
-    usual = event_of(entry(2))
+    usual = notice_of(entry(2))
     assert usual is not None
     assert (theirs.wants(usual), ours.wants(usual)) == (False, True)
 
@@ -88,12 +88,12 @@ def test_the_account_is_told_instead_of_the_gateways_own(world: World) -> None:
 def test_whoever_has_callbacks_by_his_key_has_these_whatever_his_request_says(world: World) -> None:
     said = payload(**THEIRS)
     of_key = Payload(said.messages, said.response, said.request, telling=Telling(owner="key", muted=("datadog",)))
-    event = event_of(entry(1, key="k" * 64, payload=of_key), world.of(**THEIRS))
+    event = notice_of(entry(1, key="k" * 64, payload=of_key), world.of(**THEIRS))
     assert event is not None
     assert event.audience.owner == ("key", "k" * 64)  # type: ignore[union-attr] # it has one
     assert Sink("langfuse", lambda _: ()).wants(event)
     muted = Payload(said.messages, said.response, said.request, telling=Telling(muted=("langfuse",)))
-    quiet = event_of(entry(1, payload=muted), world.of(**THEIRS))
+    quiet = notice_of(entry(1, payload=muted), world.of(**THEIRS))
     assert quiet is not None
     assert not any(sink.wants(quiet) for sink in world.guests.sinks(world.of(**THEIRS)[0]))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.callbacks.test_event import REQUEST, payload, told
+from tests.unit.callbacks.test_event import REQUEST, notice, payload, told
 
 from tianji.callbacks.backlog import Page, Pages
 from tianji.callbacks.event import MARKER, LogEvent
@@ -33,7 +33,7 @@ class Memory(Pages):
         return [Path("one.journal")]
 
     async def read(self, file: Path, position: int) -> Page:
-        return tuple((event, position + at) for at, event in enumerate(self.events[position:], 1))
+        return tuple((notice(event), position + at) for at, event in enumerate(self.events[position:], 1))
 
 
 class There:
@@ -69,6 +69,13 @@ async def test_events_go_in_batches_and_leave_when_they_arrived() -> None:
     await there.outlet.flush()
     assert there.got == [["1", "2"], ["3"]]
     assert (there.left, there.outlet.standing.told, there.outlet.standing.told_at) == (0, 3, 5.0)
+
+
+async def test_one_that_takes_events_as_they_are_is_told_their_json() -> None:
+    there = There(as_is=lambda wires: write([msgspec.json.decode(wire, type=LogEvent) for wire in wires]), bare=True)
+    there.offer(1, 2, payload=payload())
+    await there.outlet.flush()
+    assert there.got == [["1", "2"]]
 
 
 async def test_it_hears_only_what_it_wants() -> None:

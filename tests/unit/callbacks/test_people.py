@@ -11,7 +11,8 @@ from tests.unit.ledger.conftest import entry
 
 from tianji._core.sharing.revision import Revisions
 from tianji.callbacks import people
-from tianji.callbacks.event import NOBODY, Called, event_of
+from tianji.callbacks.event import NOBODY, Called
+from tianji.callbacks.making import event_of
 from tianji.callbacks.people import FRESH, People
 from tianji.storage.location import parse
 from tianji.storage.store import Store

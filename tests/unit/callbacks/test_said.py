@@ -13,7 +13,7 @@ from tests.unit.ledger.conftest import entry
 
 from tianji.callbacks.backlog import Pages
 from tianji.callbacks.event import answer_text
-from tianji.callbacks.said import NULL, document, opened, said_in, value
+from tianji.callbacks.said import NOT_SAID, document, opened, said_in, value
 from tianji.ledger import reading
 from tianji.ledger.entry import Entry, Payload
 from tianji.ledger.journal import MAGIC, Journal
@@ -23,7 +23,7 @@ DATA = "A" * 100
 
 def test_what_was_said_is_told_as_it_stood() -> None:
     text = b'[{"role": "user",  "content": "\\u00e9 \xc3\xa9"}]'
-    assert bytes(document(text)) == text
+    assert document(text) == text
     assert text in told(1, payload=Payload(text)).wire
 
 
@@ -38,7 +38,7 @@ def test_what_was_said_is_told_as_it_stood() -> None:
     ],
 )
 def test_a_line_end_and_a_file_are_not(text: bytes, then: bytes) -> None:
-    assert bytes(document(text)) == then
+    assert document(text) == then
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_parameter_that_many_requests_have_is_judged_once_and_told_alike() -> 
     assert first["tools"] is second["tools"]
     assert value(first["tools"]) == [{"type": "mcp", "about": "x"}]
     assert "api_key" not in first
-    assert said_in(Payload(request=b'{"metadata": 5}')).messages is NULL
+    assert said_in(Payload(request=b'{"metadata": 5}')).messages == NOT_SAID
 
 
 def test_destinations_share_what_was_made_of_an_event() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 from tests.unit.ledger.conftest import entry
 
-from tianji.callbacks.event import LogEvent, event_of
+from tianji.callbacks.event import LogEvent
+from tianji.callbacks.making import event_of
 from tianji.ledger.entry import Payload, Place, Telling
 
 ABOUT = {

@@ -5,12 +5,13 @@ from typing import Any, Final
 
 from tianji.callbacks import audit
 from tianji.callbacks.event import LogEvent
-from tianji.callbacks.forms import array, encode, lines, moment, present, texts_of
+from tianji.callbacks.forms import array, encode, in_lines, moment, present, texts_of
 from tianji.callbacks.sink import ALL, Delivery, Given, Sink
 from tianji.errors import ConfigurationError
 
-FORMATS: Final = ("json_array", "ndjson", "single", "tianji_v1")
-_SINGLE: Final = ("single", "tianji_v1")  # a request an event
+SHORT: Final = "tianji_v1"
+FORMATS: Final = ("json_array", "ndjson", "single", SHORT)
+_SINGLE: Final = ("single", SHORT)  # a request an event
 AT_ONCE: Final = 4  # batches: one that fails now and then does not fall behind for its waits
 _EVENTS: Final = {"llm_api_success": "success", "llm_api_failure": "failure"}
 
@@ -26,26 +27,28 @@ def build(given: Given) -> Sink:
     heard = given.params.get("event_types")
     hears = frozenset(_EVENTS[name] for name in heard if name in _EVENTS) if isinstance(heard, list | tuple) else ALL
 
+    def as_is(wires: Sequence[bytes]) -> Iterable[Delivery]:
+        if form == "json_array":
+            yield Delivery(url, array(wires), headers)
+        elif form == "ndjson":
+            yield Delivery(url, in_lines(wires), headers)
+        else:
+            yield from (Delivery(url, wire, headers) for wire in wires)
+
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
         if first:
-            yield Delivery(url, encode([_first(event) for event in events]), headers)
-        elif form == "json_array":
-            yield Delivery(url, array(events), headers)
-        elif form == "ndjson":
-            yield Delivery(url, lines(events), headers)
-        else:
-            yield from (
-                Delivery(url, event.wire if form == "single" else encode(_short(event)), headers) for event in events
-            )
+            return (Delivery(url, encode([_first(event) for event in events]), headers),)
+        return as_is([encode(_short(event)) if form == SHORT else event.wire for event in events])
 
     def audited(entries: Sequence[audit.Audit]) -> Iterable[Delivery]:
         if form in _SINGLE:
             return (Delivery(url, entry.wire, headers) for entry in entries)
         return (Delivery(url, audit.lines(entries) if form == "ndjson" else audit.array(entries), headers),)
 
+    spared = None if first or form == SHORT else as_is
     if form in _SINGLE:
-        return Sink(given.name, write, hears=hears, batch=1, at_once=8, audited=audited)
-    return Sink(given.name, write, hears=hears, at_once=AT_ONCE, audited=audited)
+        return Sink(given.name, write, hears=hears, batch=1, at_once=8, as_is=spared, audited=audited)
+    return Sink(given.name, write, hears=hears, at_once=AT_ONCE, as_is=spared, audited=audited)
 
 
 def _first(event: LogEvent) -> dict[str, str]:

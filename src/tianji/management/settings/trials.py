@@ -11,8 +11,9 @@ from tianji.alerts.alert import Alert
 from tianji.alerts.settings import Settings, settings_of
 from tianji.alerts.transports import chat, events
 from tianji.alerts.transports.mail import SERVICES, Letter, mailer_of
-from tianji.callbacks.event import LogEvent, event_of
+from tianji.callbacks.event import LogEvent
 from tianji.callbacks.lent import checking
+from tianji.callbacks.making import event_of
 from tianji.callbacks.owners import Owners
 from tianji.callbacks.settings import sinks_of
 from tianji.callbacks.sink import Delivery, Sink

@@ -7,11 +7,11 @@ from urllib.parse import quote, unquote_to_bytes
 import msgspec
 import pytest
 from tests.unit.callbacks.otlp.test_rows import KEYS as TRACING
-from tests.unit.callbacks.test_event import payload
+from tests.unit.callbacks.test_event import notice, payload
 from tests.unit.callbacks.vendors.making import KEYS, SETTINGS, configured
 from tests.unit.ledger.conftest import entry
 
-from tianji.callbacks.event import event_of
+from tianji.callbacks.making import event_of
 from tianji.callbacks.settings import sinks_of
 from tianji.callbacks.sink import Delivery, Sink
 from tianji.callbacks.vendors import NAMED, VENDORS
@@ -63,7 +63,7 @@ def sinks(name: str) -> list[Sink]:
 def requests(name: str, *, bare: bool) -> list[Delivery]:
     found: list[Delivery] = []
     for sink in sinks(name):
-        heard = [event.shown(bare=bare, hidden=sink.hidden) for event in EVENTS if sink.wants(event)]
+        heard = [event.shown(bare=bare, hidden=sink.hidden) for event in EVENTS if sink.wants(notice(event))]
         for at in range(0, len(heard), sink.batch):
             found += sink.write(heard[at : at + sink.batch])
     return found

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 import pytest
 from tests.unit.callbacks.otlp.test_rows import KEYS as TRACING
-from tests.unit.callbacks.test_event import payload, told
+from tests.unit.callbacks.test_event import notice, payload, told
 from tests.unit.callbacks.test_outlet import Memory
 from tests.unit.callbacks.vendors.making import KEYS, SETTINGS, configured
 
@@ -94,7 +94,7 @@ def offered(sink: Sink, count: int) -> list[LogEvent]:
     failed = {"status": "failure", "error_class": "E", "error_code": "500", "error_message": "slow"}
     fields = failed if sink.hears == {"failure"} else {"cost": COST}
     events = [told(number, call_id=f"call-{number}", payload=payload(), **fields) for number in range(1, count + 1)]
-    assert all(map(sink.wants, events))
+    assert all(map(sink.wants, map(notice, events)))
     return events
 
 
@@ -114,7 +114,7 @@ class There:
         self._events: dict[int, tuple[Delivery, Sequence[LogEvent]]] = {}
         self._tries: dict[bytes, int] = {}
         self._write = sink.write
-        self.sink = msgspec.structs.replace(sink, write=self.written, complete=None, apart=False)
+        self.sink = msgspec.structs.replace(sink, write=self.written, as_is=None, complete=None, apart=False)
         self.pages = Memory()
         self.outlet = Outlet(self.sink, self.pages, self.send, sleep=self.sleep, now=lambda: 5.0)
 

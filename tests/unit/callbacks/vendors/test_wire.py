@@ -4,7 +4,7 @@ from base64 import b64encode
 
 import msgspec
 import pytest
-from tests.unit.callbacks.test_event import ANSWER, REQUEST, payload, told
+from tests.unit.callbacks.test_event import ANSWER, REQUEST, notice, payload, told
 from tests.unit.callbacks.vendors.making import FAILED, KEYS, OK, body, configured, sent, sink
 
 from tianji.callbacks.settings import sinks_of, tells, tells_content, wanted
@@ -16,7 +16,7 @@ from tianji.config.schema import Config, Settings
 def test_every_destination_takes_every_event(name: str) -> None:
     destination = sink(name)
     bare = [OK.bare, FAILED.bare, told(3), told(4, call_type="aembedding", stream=True, team_id=None)]
-    wanted = [event for event in [OK, FAILED, *bare] if destination.wants(event)]
+    wanted = [event for event in [OK, FAILED, *bare] if destination.wants(notice(event))]
     for at in range(0, len(wanted), destination.batch):
         for request in destination.write(wanted[at : at + destination.batch]):
             assert request.url.startswith(("http://", "https://"))
@@ -33,8 +33,12 @@ def test_generic_forms() -> None:
     assert (request.url, request.headers["x-key"]) == ("https://x/y", "v")
     assert [msgspec.json.decode(line)["id"] for line in request.body.splitlines()] == [OK.id, FAILED.id]
     assert len(list(sink("generic_api", log_format="single").write([OK, FAILED]))) == 2
+    for form in ("json_array", "ndjson", "single"):
+        made = sink("generic_api", log_format=form)
+        assert made.as_is is not None
+        assert list(made.as_is([OK.wire, FAILED.wire])) == list(made.write([OK, FAILED]))
     only = {"event_types": ["llm_api_failure"]}
-    assert [sink("generic_api", **only).wants(event) for event in (OK, FAILED)] == [False, True]
+    assert [sink("generic_api", **only).wants(notice(event)) for event in (OK, FAILED)] == [False, True]
     (short,) = sink("webhook", log_format="tianji_v1").write([OK])
     assert (body(short)["event"], body(short)["cost"]) == ("llm.success", 2.0)
     named = {"GENERIC_LOGGER_HEADERS": "a=b, c=d=e"}
@@ -152,7 +156,7 @@ def test_langsmith() -> None:
     assert (first["run_type"], first["session_name"], first["error"], second["error"]) == ("llm", "p", None, "slow")
     assert first["outputs"]["usage_metadata"]["total_cost"] == 2.0
     assert first["outputs"]["response"] == ANSWER
-    assert not sink("langsmith", {"LANGSMITH_SAMPLING_RATE": "0.0"}).wants(OK)
+    assert not sink("langsmith", {"LANGSMITH_SAMPLING_RATE": "0.0"}).wants(notice(OK))
     trace, parent = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
     above = f"20260301T120000000000Z{trace}.20260301T120000000001Z{parent}"
     own = {"trace_id": trace, "parent_run_id": parent, "dotted_order": above, "run_name": "N", "session_id": "S"}
@@ -176,7 +180,7 @@ def test_posthog() -> None:
 
 
 def test_openmeter() -> None:
-    assert not sink("openmeter").wants(FAILED)
+    assert not sink("openmeter").wants(notice(FAILED))
     request = sent("openmeter", OK)
     assert request.url == "https://openmeter.cloud/api/v1/events"
     (metered,) = body(request)
@@ -238,8 +242,8 @@ def test_who_hears_what() -> None:
 def test_a_part_of_all_traces() -> None:
     some = sink("posthog", sampling_rate=0.25)
     traces = [told(number, session_id=str(number)) for number in range(400)]
-    assert 60 < sum(map(some.wants, traces)) < 140
-    assert all(some.wants(told(1, session_id=event.trace_id)) == some.wants(event) for event in traces)
+    assert 60 < sum(map(some.wants, map(notice, traces))) < 140
+    assert all(some.wants(notice(told(1, session_id=event.trace_id))) == some.wants(notice(event)) for event in traces)
     _, (problem,) = sinks_of(configured("posthog", posthog={"sampling_rate": "many"}), KEYS)
     assert "'many' for sampling_rate is no number" in problem
 
