@@ -1,7 +1,8 @@
 """Requests to destinations: over HTTP and gRPC, and only to public addresses where not the operator has named them."""
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 LIMITS: Final = Timeouts(connect=5.0, between_chunks=20.0)  # seconds
 LONGEST: Final = 30.0  # seconds of a whole request
+PIECE: Final = 1 << 17  # bytes of a body that are sent in one call: many kernels interrupt none
 AGAIN: Final = frozenset({1, 4, 8, 10, 11, 14, 15})  # of gRPC, by OTLP's own list; the others are final
 GRPC: Final = ("grpc://", "grpcs://")
 
@@ -74,12 +76,23 @@ class Post:
     async def _ask(self, client: httpx.AsyncClient, request: Delivery) -> int:
         try:
             async with asyncio.timeout(LONGEST):
-                answer = await client.request(
-                    request.method, request.url, content=request.body, headers=dict(request.headers)
-                )
+                answer = await client.request(request.method, request.url, **_said(request))
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, TianjiError) as error:
             raise OSError(f"{type(error).__name__} {error}".strip()) from error
         return answer.status_code if request.meaning is None else request.meaning(answer.status_code, answer.content)
+
+
+def _said(request: Delivery) -> dict[str, Any]:
+    """Return its headers and body as httpx takes them."""
+    if len(request.body) <= PIECE:
+        return {"content": request.body, "headers": dict(request.headers)}
+    headers = {**request.headers, "content-length": str(len(request.body))}
+    return {"content": _pieces(request.body), "headers": headers}
+
+
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    for begin in range(0, len(body), PIECE):
+        yield body[begin : begin + PIECE]
 
 
 async def called(request: Delivery, address: str | None = None) -> int:

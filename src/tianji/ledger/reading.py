@@ -18,6 +18,7 @@ from tianji.ledger.journal import FRESH, HEAD, MAGIC, SUFFIX
 from tianji.ledger.rows import sheet
 
 CHUNK: Final = 1 << 20  # bytes of one reading
+PIECE: Final = 1 << 17  # bytes of one call: many kernels interrupt none for whoever else needs the core
 DAMAGED: Final = ".damaged"
 ABANDONED: Final = 60.0  # seconds after which nobody is still making a file
 
@@ -147,8 +148,19 @@ def _size(body: bytes) -> int:
 
 def _found(file: int, position: int, most: int, until: int = sys.maxsize) -> list[bytes]:
     """Return the records of one reading."""
-    found = bodies(os.pread(file, min(CHUNK, until - position), position), most)
+    found = bodies(_read(file, position, min(CHUNK, until - position)), most)
     return found or bodies(_whole_record(file, position), 1)  # perhaps one that is longer than a chunk
+
+
+def _read(file: int, position: int, size: int) -> bytes:
+    """Return so many bytes, or as many as there are."""
+    pieces: list[bytes] = []
+    for begin in range(0, size, PIECE):
+        wanted = min(PIECE, size - begin)
+        pieces.append(os.pread(file, wanted, position + begin))
+        if len(pieces[-1]) < wanted:
+            break
+    return b"".join(pieces)
 
 
 def _whole_record(file: int, position: int) -> bytes:

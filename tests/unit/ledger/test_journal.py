@@ -82,7 +82,20 @@ def test_entries_are_there_at_once_and_in_order(folder: Path) -> None:
     assert not reading.fill(file, 0, 100).ended
     journal.close()
     assert reading.fill(file, 0, 100).ended
-    assert everything(folder) == [entry(number) for number in range(20)]
+    assert everything(folder) == [entry(number) for number in range(30)]
+
+
+def test_entries_are_read_in_pieces_of_a_file_wherever_those_end(folder: Path) -> None:
+    journal = Journal(folder)
+    journal.prepare().result()
+    told = [entry(number, payload=Payload(b"x" * (reading.PIECE // 3))) for number in range(30)]
+    for one in told:
+        journal.append(one)
+    journal.close()
+    (file,) = reading.journals(folder)
+    found = reading.page(file, 0, 500)
+    assert 1 < len(found) < len(told), "more than a call reads, and no more than a reading"
+    assert [one for one, _ in [*found, *reading.page(file, found[-1][1], 500)]] == told
 
 
 def test_files_are_turned_over_and_a_large_entry_gets_one_of_its_own(folder: Path) -> None:
@@ -198,7 +211,7 @@ def test_a_full_disk_stops_nothing_is_loud_and_loses_nothing(
     disk.now = 2.0
     journal.settle()
     assert (journal.held, journal.fault) == (0, None)
-    assert everything(folder) == [entry(number) for number in range(20)]
+    assert everything(folder) == [entry(number) for number in range(30)]
     journal.close()
 
 
