@@ -73,7 +73,7 @@ class _Side:
             self._listening.meet(owner)
         await self._listening.round(question.heard)
         done = [name for name, end in question.ended.items() if await self._listening.finished(name, end)]
-        return Answer(tuple(done), self._listening.undelivered())
+        return Answer(tuple(done), self._listening.undelivered(), self._listening.behind(question.heard))
 
     async def close(self) -> None:
         """Tell what is left."""

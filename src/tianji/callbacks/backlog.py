@@ -168,6 +168,10 @@ class Backlog:
         """Whether there may be something left in a journal that ends at `end`."""
         return max(self.positions.get(file.name, 0), len(MAGIC)) < end
 
+    def behind(self, ends: Positions) -> int:
+        """Return how many bytes of journals that go so far were not gone through."""
+        return sum(max(0, end - self.positions.get(name, len(MAGIC))) for name, end in ends.items())
+
     def holds(self, file: Path) -> bool:
         """Whether something of a journal was taken and is not done."""
         return file.name in self._taken

@@ -7,7 +7,6 @@ from tianji._core.routing.stats import escape_label
 from tianji._core.sharing.shm import SharedCounters
 from tianji.callbacks.backlog import Positions
 from tianji.callbacks.outlet import Outlet
-from tianji.ledger.journal import MAGIC
 
 FAMILY: Final = "tianji_callback_{}"
 
@@ -25,12 +24,12 @@ class Board:
                 self._show(outlet, ends)
 
     def _show(self, outlet: Outlet, ends: Positions) -> None:
-        standing, at = outlet.standing, outlet.backlog.positions
+        standing = outlet.standing
         self._set("events_total", outlet, standing.told, "told")
         self._set("events_total", outlet, standing.dropped + standing.refused, "lost")
         self._set("failing", outlet, standing.fault is not None)
         self._set("last_success_timestamp_seconds", outlet, int(standing.told_at or 0))
-        self._set("behind_bytes", outlet, sum(max(0, end - at.get(name, len(MAGIC))) for name, end in ends.items()))
+        self._set("behind_bytes", outlet, outlet.backlog.behind(ends))
 
     def _set(self, what: str, outlet: Outlet, value: int, outcome: str = "") -> None:
         more = f',outcome="{outcome}"' if outcome else ""

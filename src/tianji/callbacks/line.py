@@ -45,10 +45,14 @@ class Question(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """done: the journals that may go; undelivered: how many events each destination did not get."""
+    """done: the journals that may go; undelivered: how many events each destination did not get.
+
+    behind: bytes of journals that are still to be told, see `Listening.behind`
+    """
 
     done: tuple[str, ...]
     undelivered: dict[str, int]
+    behind: int = 0
 
 
 class Line:
@@ -158,7 +162,7 @@ class Line:
                 self._done.update(answer.done)
                 self._undelivered = answer.undelivered
                 self._asked = False
-                self._pace.answered()
+                self._pace.answered(answer.behind)
         if not self._ending:
             log.error("the process that tells destinations has ended; another one begins, with the ledger's")
             self._lost()

@@ -85,6 +85,14 @@ class Listening:
         standings = {name: outlet.standing for name, outlet in outlets if outlet.sink.lasting}
         return {name: standing.dropped + standing.refused for name, standing in standings.items()}
 
+    def behind(self, heard: Positions) -> int:
+        """Return how many bytes of the journals are still to be told to that one which is told most.
+
+        Those that do not take events say nothing of whether there is time to tell them. `heard`: see `round`
+        """
+        well = [outlet.backlog for outlet in self._teller.outlets.values() if outlet.standing.fault is None]
+        return min((backlog.behind(heard) for backlog in well), default=0)
+
     async def close(self) -> None:
         """Tell what is left, as far as the time suffices."""
         await self._teller.close(PATIENCE)

@@ -1,16 +1,19 @@
 """Whether the process that tells is last of all: as long as it keeps up.
 
 Who is last gets nothing of a core that is full, neither to begin nor to tell. So it competes, niced, until its first
-answer, and again as soon as one is late, until it has been in time for a while.
+answer, and again as soon as one is late, until it has been in time for a while. Who gets a little answers in time and
+falls behind all the same, and what waits for longest is given up in the end: so it competes, too, while much waits.
 """
 
 import time
 from collections.abc import Callable
 from typing import Final
 
+from tianji.callbacks.teller import MOST_KEPT
 from tianji.ledger import priority
 
 LATE: Final = 2.0  # seconds that an answer may take
+MUCH: Final = MOST_KEPT // 4  # bytes of journals that are still to be told
 AGAIN: Final = 30.0  # seconds in time after which it goes last again
 
 
@@ -48,10 +51,12 @@ class Pace:
             self._is_last = False
             self._back()
 
-    def answered(self) -> None:
-        """Take note of an answer."""
+    def answered(self, behind: int) -> None:
+        """Take note of an answer. `behind`: bytes of journals that are still to be told, see `Listening.behind`."""
         self.look()
         self._asked = None
+        if behind > MUCH:
+            self.hurry()
         if not self._is_last and self._now() >= self._good_from:
             self._is_last = True
             self._last()

@@ -17,7 +17,7 @@ from tianji._core.sharing.revision import Revisions
 from tianji._core.sharing.shm import SharedCounters
 from tianji.callbacks import apart, line
 from tianji.callbacks.line import Answer, Line, Question
-from tianji.callbacks.pace import AGAIN, LATE, Pace
+from tianji.callbacks.pace import AGAIN, LATE, MUCH, Pace
 from tianji.callbacks.teller import STATE
 from tianji.config.loader import load
 from tianji.ledger import reading
@@ -73,8 +73,8 @@ class Books:
             return []
         return [msgspec.json.decode(one, type=Question) for one in found.splitlines()]
 
-    def answer(self, *done: str, **undelivered: int) -> None:
-        self.there.sendall(msgspec.json.encode(Answer(done, undelivered)) + b"\n")
+    def answer(self, *done: str, behind: int = 0, **undelivered: int) -> None:
+        self.there.sendall(msgspec.json.encode(Answer(done, undelivered, behind)) + b"\n")
 
     async def next(self) -> list[Question]:
         """Wait for what is asked next."""
@@ -173,11 +173,11 @@ async def test_where_somebody_was_told_before_journals_are_asked_about(tmp_path:
 async def test_the_other_side_is_last_as_long_as_it_keeps_up(tmp_path: Path) -> None:
     async with books(tmp_path, TOLD) as here:
 
-        async def ask(seconds: float) -> None:
+        async def ask(seconds: float, behind: int = 0) -> None:
             assert len(await here.round()) == 1
             here.time += seconds
             await here.round()  # in which nothing is asked
-            here.answer()
+            here.answer(behind=behind)
             await until(lambda: not here.line._asked)
 
         await ask(LATE / 2)
@@ -189,7 +189,14 @@ async def test_the_other_side_is_last_as_long_as_it_keeps_up(tmp_path: Path) -> 
         here.time += AGAIN
         await ask(LATE / 2)
         assert here.ranks == ["last", "back", "last"]
-    assert here.ranks == ["last", "back", "last", "back"], "at the end it is waited for"
+        await ask(0, behind=MUCH)
+        assert here.ranks == ["last", "back", "last"], "that much may wait"
+        await ask(0, behind=MUCH + 1)
+        assert here.ranks == ["last", "back", "last", "back"], "it answers in time, and falls behind"
+        here.time += AGAIN
+        await ask(0, behind=MUCH)
+        assert here.ranks == ["last", "back", "last", "back", "last"]
+    assert here.ranks == ["last", "back", "last", "back", "last", "back"], "at the end it is waited for"
 
 
 async def test_an_end_that_nobody_wanted_is_told(tmp_path: Path) -> None:

@@ -45,6 +45,9 @@ async def test_how_far_a_destination_is_behind_is_shown_while_a_journal_is_writt
     await telling.round({file.name: batch.position, "gone.journal": batch.position})
     behind = 'tianji_callback_behind_bytes{callback="there"}'
     assert dict(counters.items())[behind] == batch.position - len(MAGIC) > 0
+    assert telling.behind({file.name: batch.position}) == batch.position - len(MAGIC)
+    telling._teller.outlets["there"].standing.fault = "away"
+    assert telling.behind({file.name: batch.position}) == 0, "it is not for want of time"
     assert (await asyncio.to_thread(file.stat)).st_size > batch.position, (
         "what is reserved and not written is nobody's to be told"
     )
