@@ -19,7 +19,9 @@ Compared is the p99 of all requests of a gateway together, since that is what is
 of its few slowest, and their median would leave out the turns in which there were most of these. Where it lies with a
 probability of 95 % is told by drawing passes again and again, each with all its turns: requests of one turn have much
 in common, and turns of one pass their moment. A bound is kept when all of that interval is below it, and broken when
-all of it is above; else it is undecided, and more minutes or a quieter machine are needed.
+all of it is above; else it is undecided, and more minutes or a quieter machine are needed. Beside it stands the geometric mean
+of the turns' own p99s, which says how a usual turn compares and decides nothing. For how long the machine's host had
+its cores is told, too (`stolen`): turns in which that was much would say nothing of a gateway.
 
 Gateways of one kind lie apart, too, each for its lifetime. So passes of several runs are put together (`--output`, and
 `--pool` for each file): each run has processes of its own.
@@ -42,7 +44,7 @@ from bench.macro.driver import Driver
 from bench.macro.process import NotRunning, Process, compiled, start_mock, working
 from bench.macro.starting import probe, start
 from bench.macro.targets import KEY, MODELS, READY, TIANJI_SERVE, Target
-from bench.turns import FIGURES, Gateway, Pass, Turn, binned, moved, read, written
+from bench.turns import FIGURES, USUAL, Gateway, Pass, Turn, binned, moved, read, written
 
 NOBODY = "nobody"
 TOLD: Final = {
@@ -123,7 +125,8 @@ class Asked:
             def mark() -> None:
                 used = {"worker": workers, "books": books, "teller": teller}
                 spent = {name: measure.cpu_seconds(these) for name, these in used.items()}
-                marks.append(spent | {"waits": measure.waited_seconds(workers), "told": told_by(self._folder) / 1e6})
+                waits, stolen = measure.waited_seconds(workers), measure.stolen_seconds()
+                marks.append(spent | {"waits": waits, "stolen": stolen, "told": told_by(self._folder) / 1e6})
 
             seen = self._driver.ask(self.row.address[1], self._request, self._size, rate, seconds, mark)
         if seen.failures:
@@ -182,7 +185,7 @@ def report(passes: Sequence[Pass], say: Callable[[str], None]) -> list[bool | No
     say(f"\nagainst {NOBODY}, {len(passes)} passes, with 95 % between")
     found: list[bool | None] = []
     for title, one in list(told.items())[1:]:
-        for name in ("p50", "p99", "worker", "waits", "books"):
+        for name in ("p50", "p99", USUAL, "worker", "waits", "books"):
             by = moved(one, told[NOBODY], name, len(passes))
             line = f"{title}, {name}: {by.by:+.1%} ({by.low:+.1%} to {by.high:+.1%})"
             if name == "p99":

@@ -40,6 +40,11 @@ def waited_seconds(pids: list[int]) -> float:
     return _of_threads(pids, 1)
 
 
+def stolen_seconds() -> float:
+    """Time for which the machine's CPUs could have run and its host had them, in clock ticks' steps (proc_stat(5))."""
+    return int((PROC / "stat").read_text().split("\n", 1)[0].split()[8]) / TICKS
+
+
 def _of_threads(pids: list[int], field: int) -> float:
     total = 0
     for pid in pids:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from bench.macro.stats import percentile
 from bench.told import BOUND, NOBODY, TOLD, report
-from bench.turns import MEANS, Gateway, Pass, Turn, binned, moved, read, written
+from bench.turns import MEANS, USUAL, Gateway, Pass, Turn, binned, moved, read, written
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +46,12 @@ def test_a_mean_is_of_the_drawn_turns() -> None:
     one = Gateway([Turn({0: 1}, dict.fromkeys(MEANS, mean)) for mean in (10.0, 20.0)])
     assert one.figure("worker", [1, 1]) == 15
     assert one.figure("worker", [0, 3]) == 20
+
+
+def test_a_usual_p99_is_the_geometric_mean_of_the_drawn_turns() -> None:
+    one = Gateway([Turn(binned([time] * 9), dict.fromkeys(MEANS, 0.0)) for time in (10_000, 1_000_000)])
+    assert one.figure(USUAL, [1, 1]) == pytest.approx(100, rel=0.011)
+    assert one.figure(USUAL, [3, 0]) == pytest.approx(10, rel=0.011)
 
 
 def test_passes_come_back_out_of_their_file(tmp_path: Path) -> None:
