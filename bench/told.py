@@ -19,9 +19,11 @@ Compared is the p99 of all requests of a gateway together, since that is what is
 of its few slowest, and their median would leave out the turns in which there were most of these. Where it lies with a
 probability of 95 % is told by drawing passes again and again, each with all its turns: requests of one turn have much
 in common, and turns of one pass their moment. A bound is kept when all of that interval is below it, and broken when
-all of it is above; else it is undecided, and more minutes or a quieter machine are needed. Beside it stands the geometric mean
-of the turns' own p99s, which says how a usual turn compares and decides nothing. For how long the machine's host had
-its cores is told, too (`stolen`): turns in which that was much would say nothing of a gateway.
+all of it is above; else it is undecided, and more minutes or a quieter machine are needed.
+
+Beside it stands the geometric mean of the turns' own p99s, which says how a usual turn compares and decides nothing.
+For how long the machine's host had its cores is told, too (`stolen`): turns in which that was much would say nothing of
+a gateway.
 
 Gateways of one kind lie apart, too, each for its lifetime. So passes of several runs are put together (`--output`, and
 `--pool` for each file): each run has processes of its own.
