@@ -59,7 +59,11 @@ _HONOURED: Final = (
 )
 _EXACT_SETTINGS: Final = (
     "num_retries allowed_fails fallbacks context_window_fallbacks content_policy_fallbacks default_fallbacks "
-    "num_retries_per_request expose_router_debug_in_errors"
+    "num_retries_per_request expose_router_debug_in_errors drop_params request_timeout json_logs ssl_verify "
+    "model_alias_map cost_discount_config cost_margin_config enable_azure_ad_token_refresh cache "
+    "default_in_memory_ttl default_redis_ttl enable_caching_on_provider_specific_optional_params "
+    "allow_dynamic_callback_disabling pre_call_rules upperbound_key_generate_params extra_spend_tag_headers "
+    "blocked_user_list"
 )
 _KEPT: Final = (
     "maximum_audit_logs_retention_period maximum_spend_logs_retention_period maximum_spend_logs_retention_interval "
@@ -236,7 +240,6 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
             "exact", "where a destination is told of traces, upstreams get the span of their own attempt"
         ),
         **{f"litellm_settings.{name}": EXACT for name in _CALLBACK_FIELDS.split()},
-        "litellm_settings.allow_dynamic_callback_disabling": EXACT,
         "litellm_settings.redact_messages_in_exceptions": Support("exact", "callbacks hear class and code alone"),
         "litellm_settings.batch_line_item_callbacks": Support("exact", "when somebody hears that a batch is over"),
         "litellm_settings.service_callback": Support(
@@ -247,10 +250,8 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "litellm_settings.standard_logging_payload_excluded_fields": Support(
             "partial", "content, errors, parameters, tags and places; what is hidden is there, and empty"
         ),
-        "litellm_settings.pre_call_rules": EXACT,
         "litellm_settings.post_call_rules": Support("partial", "no other deployment is tried after a refusal"),
         "litellm_settings.langfuse_default_tags": Support("exact", "cache_key is not known"),
-        "litellm_settings.extra_spend_tag_headers": EXACT,
         "litellm_settings.s3_callback_params": Support("partial", "prefixes hold a team's id; uploads do not adapt"),
         "litellm_settings.s3_audit_callback_params": Support("partial", "uploads do not adapt"),
         **{f"litellm_settings.{name}": row for name, row in _NUMBERS.items()},
@@ -280,32 +281,19 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "credential_list": EXACT,
         **{f"litellm_settings.{name}": EXACT for name in _EXACT_SETTINGS.split()},
         "litellm_settings.max_fallbacks": _HOPS,
-        "litellm_settings.drop_params": EXACT,
         "litellm_settings.modify_params": _MODIFIES,
-        "litellm_settings.request_timeout": EXACT,
-        "litellm_settings.json_logs": EXACT,
-        "litellm_settings.ssl_verify": EXACT,
         "litellm_settings.ssl_certificate": Support("exact", "one PEM file with certificate and key"),
         "litellm_settings.http2": _HTTP2,
         "litellm_settings.set_verbose": Support("partial", "accepted; use --debug"),
-        "litellm_settings.model_alias_map": EXACT,
-        "litellm_settings.cost_discount_config": EXACT,
-        "litellm_settings.cost_margin_config": EXACT,
-        "litellm_settings.enable_azure_ad_token_refresh": EXACT,
         "litellm_settings.custom_provider_map": Support(
             "partial", "chat, embeddings and pictures, from files beside this one"
         ),
         "litellm_settings.telemetry": Support("exact", "accepted, without effect here and there"),
-        "litellm_settings.cache": EXACT,
         "litellm_settings.cache_params": _CACHE,
-        "litellm_settings.default_in_memory_ttl": EXACT,
-        "litellm_settings.default_redis_ttl": EXACT,
-        "litellm_settings.enable_caching_on_provider_specific_optional_params": EXACT,
         "router_settings.caching_groups": EXACT,
         "litellm_settings.max_budget": Support("exact", "of all callers together, from what the ledger knows on"),
         "litellm_settings.guardrails": Support("partial", "callbacks that are types of guardrails"),
         **{f"litellm_settings.{name}": EXACT for name in _GUARDING.split()},
-        "litellm_settings.upperbound_key_generate_params": EXACT,
         "litellm_settings.key_generation_settings": Support("exact", "a proxy admin may make every key"),
         **{f"router_settings.{name}": EXACT for name in _EXACT_ROUTING.split()},
         **{f"{section}.{name}": EXACT for name in _HEALTH_CHECKS.split() for section in _ROUTING_SECTIONS},
@@ -371,7 +359,6 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         "general_settings.service_account_settings": Support(
             "exact", "keys with a service_account_id in their metadata"
         ),
-        **{f"litellm_settings.{name}": EXACT for name in ("extra_spend_tag_headers", "blocked_user_list")},
         "litellm_settings.banned_keywords_list": Support("exact", "with the callback banned_keywords; answers, too"),
         "general_settings.enforce_user_param": Support(
             "partial", "of requests to models, with 400; metadata.user_id will do, too"
