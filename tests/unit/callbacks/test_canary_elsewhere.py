@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.fakes.bills import Bills, Mavvrik, Ternary, Vantage
 from tests.unit.alerts.conftest import NOW, settings
 from tests.unit.callbacks.billing.test_exports import AWS
+from tests.unit.callbacks.test_event import notice
 from tests.unit.callbacks.vendors.test_canary import ENTRIES, EVENTS, SAID, SECRET, holds
 from tests.unit.metrics.conftest import World
 
@@ -124,7 +125,7 @@ async def test_code_of_ones_own_is_told_no_credential(tmp_path: Path) -> None:
     assert problems == []
     for sink in sinks:
         assert sink.tell is not None
-        assert await sink.tell([event.shown(bare=sink.bare) for event in EVENTS if sink.wants(event)]) == 0
+        assert await sink.tell([event.shown(bare=sink.bare) for event in EVENTS if sink.wants(notice(event))]) == 0
     loud, bare = ["".join(await asyncio.to_thread(_heard, tmp_path, name)) for name in ("loud", "bare")]
     assert SAID in loud
     assert SECRET not in loud + bare

@@ -8,23 +8,23 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tianji.objects.filming import FILMINGS
-from tianji.objects.message_lots import read
-from tianji.objects.message_results import Tally as Results
 
 from tianji._core.sharing.shm import SharedCounters
 from tianji._core.upstreams.origin import Origin
 from tianji.auth.identity import Identity
 from tianji.errors import TianjiError
-from tianji.objects import veo
 from tianji.objects.evaluating import run_bill
 from tianji.objects.ids import Seal
 from tianji.objects.keeping import KEEPING
 from tianji.objects.kinds import BATCH, BY_OBJECT, FILE
+from tianji.objects.messages.lots import read
+from tianji.objects.messages.results import Tally as Results
 from tianji.objects.naming import Asking, Events, shown
 from tianji.objects.places import Place
 from tianji.objects.tally import Tally
 from tianji.objects.tuning import tuning_bill
+from tianji.objects.videos import veo
+from tianji.objects.videos.filming import FILMINGS
 
 NAMES = {
     "videos": """id name uri done response error code message generatedSamples videos video raiMediaFilteredReasons
