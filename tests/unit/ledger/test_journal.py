@@ -82,7 +82,7 @@ def test_entries_are_there_at_once_and_in_order(folder: Path) -> None:
     assert not reading.fill(file, 0, 100).ended
     journal.close()
     assert reading.fill(file, 0, 100).ended
-    assert everything(folder) == [entry(number) for number in range(30)]
+    assert everything(folder) == [entry(number) for number in range(20)]
 
 
 def test_entries_are_read_in_pieces_of_a_file_wherever_those_end(folder: Path) -> None:
@@ -211,7 +211,7 @@ def test_a_full_disk_stops_nothing_is_loud_and_loses_nothing(
     disk.now = 2.0
     journal.settle()
     assert (journal.held, journal.fault) == (0, None)
-    assert everything(folder) == [entry(number) for number in range(30)]
+    assert everything(folder) == [entry(number) for number in range(20)]
     journal.close()
 
 
