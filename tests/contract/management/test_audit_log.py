@@ -37,6 +37,8 @@ WITHOUT_ENTRY = {
     "/budget/info": READING,
     "/tag/info": READING,
     "/global/spend/end_users": READING,
+    "/utils/transform_request": READING,
+    "/key/health": TRIES,
     "/cache/settings/test": TRIES,
     "/coordination_redis/settings/test": TRIES,
 }
