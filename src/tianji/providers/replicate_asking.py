@@ -1,7 +1,7 @@
 """Asks for a prediction of Replicate's and looks at it until it is done; a stream says what it has grown by."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -63,9 +63,14 @@ class _RefusalError(Exception):
         self.body = body
 
 
+def asking(model: Model, headers: Mapping[str, str]) -> Callable[[Asked, Reply], Awaitable[None]]:
+    """Return what answers a call of a deployment. It raises UpstreamFailure alone."""
+    return _Asking(model, headers).answer
+
+
 def inside(model: Model, headers: Mapping[str, str]) -> Inside:
     """Return what answers the calls of a deployment."""
-    return Inside(_Asking(model, headers).answer)
+    return Inside(asking(model, headers))
 
 
 class _Asking:
@@ -93,7 +98,7 @@ class _Asking:
                     reply.whole(msgspec.json.encode(chunks.whole(found, b"")))
         except _RefusalError as refusal:
             await _refuse(refusal.status, refusal.body, reply)
-        except load("httpx").HTTPError as error:
+        except (load("httpx").HTTPError, load("httpx").InvalidURL) as error:
             raise UpstreamConnectFailed(f"Replicate cannot be reached: {type(error).__name__}") from error
         except TianjiError as error:
             if error.status >= 500:

@@ -19,6 +19,7 @@ from tianji.protocol.media.form import JSON, Asked, File, Form, Json, Outbound
 from tianji.protocol.media.transcripts import SPOKEN, printed
 
 _REGIONAL: Final = ".bfl.ai"  # whose hosts are of regions, which the address to look at names
+_LONGEST: Final = 8192  # characters of a place that is asked
 _STORES: Final = (".amazonaws.com", ".reducto.ai")  # where what is too large for an answer lies
 
 
@@ -127,6 +128,8 @@ def read_note(text: str) -> Call:
 
 def place_of(call: Call, base: str) -> str:
     """Return where a call goes: nowhere but to the vendor's own hosts. Raises UpstreamProtocolError."""
+    if not call.where.isprintable() or len(call.where) > _LONGEST:
+        raise UpstreamProtocolError("the upstream names a place that is no address")
     if call.where.startswith("/"):
         return base + call.where
     if not _is_own(call.where, base) and not (call.bare and _is_stored(call.where)):

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tianji.clock import ManualClock
 from tianji.errors import UpstreamConnectFailed
@@ -197,3 +199,35 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     first = ask(kept, document=f"0 {LONG}")
     assert (first.waits, google.asked) == (None, [])  # it was forgotten
     await waited(ask(kept, document=f"2 {LONG}"))
+
+
+_names = st.sampled_from(["cachedContents", "displayName", "name", "expireTime", "nextPageToken"])
+_values = st.recursive(
+    st.sampled_from([END, "0001-01-01T00:00:00", "9999-12-31T23:59:59", "2023"])
+    | st.text(max_size=3)
+    | st.none()
+    | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_names, inner, max_size=4),
+    max_leaves=10,
+)
+_answers = st.binary(max_size=20) | _values.map(lambda value: json.dumps(value).encode())
+
+
+@given(listed=_answers, made=_answers)
+@example(listed=b"[" * 100_000, made=b"{}")
+@example(listed=b"{}", made=b'{"name":"a","expireTime":"0001-01-01T00:00:00"}')
+def test_whatever_google_answers_requests_go_on(listed: bytes, made: bytes) -> None:
+    async def fetch(method: str, *_: Any) -> tuple[int, bytes]:
+        return 200, listed if method == "GET" else made
+
+    async def asked() -> Shortened:
+        kept = Prefixes(Shelf("https://g", "/v1beta", "models/", "", (), None), fetch, ManualClock())
+        ask(kept)
+        ask(kept)
+        making = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.wait(making)
+        assert [task.exception() for task in making] == [None] * len(making)
+        return ask(kept)
+
+    found = asyncio.run(asked())
+    assert LONG in found.body.decode() or cached(found) is not None

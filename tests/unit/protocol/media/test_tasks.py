@@ -61,6 +61,8 @@ def test_one_that_fails_says_why() -> None:
         ("https://proxy.example/x", "https://proxy.example/bfl", True),
         ("https://[x", "https://api.bfl.ai", False),
         ("", "https://api.bfl.ai", False),
+        ("https://api.bfl.ai/\x00", "https://api.bfl.ai", False),
+        ("/" + 9000 * "a", "https://api.bfl.ai", False),
     ],
 )
 def test_where_it_may_be_looked_at(where: str, base: str, goes: bool) -> None:
