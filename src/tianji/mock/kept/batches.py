@@ -3,7 +3,6 @@
 Source of the forms: https://docs.anthropic.com/en/api/creating-message-batches and the pages beside it.
 """
 
-import itertools
 import re
 
 import msgspec
@@ -13,6 +12,7 @@ from tianji.mock.answers.messages import MessagesRequest, error_body, messages
 from tianji.mock.faults import Faults
 from tianji.mock.http import Request
 from tianji.mock.json import Json, body_of, encode
+from tianji.mock.kept.family import Family
 from tianji.mock.script import Answer
 
 _PATH = re.compile(r".*?/messages/batches(?:/([^/]+)(?:/(cancel|results))?)?")
@@ -20,18 +20,14 @@ _CREATED = "2026-01-01T00:00:00Z"
 _EXPIRES = "2026-01-02T00:00:00Z"
 
 
-class MessageBatches:
+class MessageBatches(Family):
     """What was made: batches by id, and their results."""
 
-    def __init__(self) -> None:
-        self._made: dict[str, Json] = {}
-        self._asked: dict[str, list[Json]] = {}
-        self._next = itertools.count(1).__next__
+    paths = _PATH
 
-    @staticmethod
-    def serves(path: str) -> bool:
-        """Tell whether a path is one of those here."""
-        return _PATH.fullmatch(path) is not None
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked: dict[str, list[Json]] = {}
 
     def answer(self, request: Request) -> Answer:
         """Answer a request. Raises a TianjiError for what is not there or makes no sense."""

@@ -3,7 +3,6 @@
 Source of the forms: https://platform.openai.com/docs/api-reference/containers and .../container-files
 """
 
-import itertools
 import re
 from collections.abc import Callable
 from typing import Final
@@ -12,25 +11,22 @@ from tianji.errors import ObjectNotFound
 from tianji.mock import forms
 from tianji.mock.http import Request
 from tianji.mock.json import CREATED, Json, body_of, said
+from tianji.mock.kept.family import Family
 from tianji.mock.script import Answer
 
 _PATH: Final = re.compile(r".*?/containers(?:/([^/]+))?(?:/(files)(?:/([^/]+)(/content)?)?)?")
 _FOLDER: Final = "/mnt/data/"
 
 
-class Containers:
+class Containers(Family):
     """What was made. `content_of` returns what an uploaded file holds, and its name."""
 
-    def __init__(self, content_of: Callable[[str], tuple[bytes, str]]) -> None:
-        self._content_of = content_of
-        self._made: dict[str, Json] = {}
-        self._files: dict[str, dict[str, tuple[Json, bytes]]] = {}
-        self._next = itertools.count(1).__next__
+    paths = _PATH
 
-    @staticmethod
-    def serves(path: str) -> bool:
-        """Tell whether a path is one of those here."""
-        return _PATH.fullmatch(path) is not None
+    def __init__(self, content_of: Callable[[str], tuple[bytes, str]]) -> None:
+        super().__init__()
+        self._content_of = content_of
+        self._files: dict[str, dict[str, tuple[Json, bytes]]] = {}
 
     def answer(self, request: Request) -> Answer:
         """Answer a request. Raises a TianjiError for what is not there or makes no sense."""

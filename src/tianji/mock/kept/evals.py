@@ -3,31 +3,27 @@
 Source of the forms: https://platform.openai.com/docs/api-reference/evals
 """
 
-import itertools
 import re
 from typing import Final
 
 from tianji.errors import ObjectNotFound
 from tianji.mock.http import Request
 from tianji.mock.json import CREATED, Json, body_of, said
+from tianji.mock.kept.family import Family
 from tianji.mock.script import Answer
 
 _PATH: Final = re.compile(r".*?/evals(?:/([^/]+))?(?:/runs(?:/([^/]+))?)?(?:/cancel|(/output_items)(?:/([^/]+))?)?")
 _UNDER_WAY: Final = "queued"
 
 
-class Evals:
+class Evals(Family):
     """What was made."""
 
-    def __init__(self) -> None:
-        self._made: dict[str, Json] = {}
-        self._runs: dict[str, Json] = {}
-        self._next = itertools.count(1).__next__
+    paths = _PATH
 
-    @staticmethod
-    def serves(path: str) -> bool:
-        """Tell whether a path is one of those here."""
-        return _PATH.fullmatch(path) is not None
+    def __init__(self) -> None:
+        super().__init__()
+        self._runs: dict[str, Json] = {}
 
     def answer(self, request: Request) -> Answer:
         """Answer a request. Raises a TianjiError for what is not there or makes no sense."""

@@ -4,7 +4,6 @@ Source of the forms: https://soniox.com/docs/stt/api-reference, https://www.asse
 https://docs.reducto.ai/api-reference; Soniox' files are those of `objects`, whose answers hold all that it reads.
 """
 
-import itertools
 import re
 from collections.abc import Callable
 
@@ -15,6 +14,7 @@ from tianji.mock import forms
 from tianji.mock.answers.audio import SECONDS
 from tianji.mock.http import Request
 from tianji.mock.json import Json, body_of, encode, said
+from tianji.mock.kept.family import Family
 from tianji.mock.script import Answer
 
 _PATH = re.compile(
@@ -42,19 +42,15 @@ def ocr(request: OcrRequest) -> Answer:
     return Answer(body=encode({"pages": [page], "model": request.model, "usage_info": used}))
 
 
-class Tasks:
+class Tasks(Family):
     """What was begun, by its id. file: finds a file of `objects` by its id, and raises where there is none."""
 
-    def __init__(self, file: Callable[[str], Json]) -> None:
-        self._file = file
-        self._made: dict[str, Json] = {}
-        self._looks: dict[str, int] = {}
-        self._next = itertools.count(1).__next__
+    paths = _PATH
 
-    @staticmethod
-    def serves(path: str) -> bool:
-        """Tell whether a path is one of those here."""
-        return _PATH.fullmatch(path) is not None
+    def __init__(self, file: Callable[[str], Json]) -> None:
+        super().__init__()
+        self._file = file
+        self._looks: dict[str, int] = {}
 
     def answer(self, request: Request) -> Answer:
         """Answer a request. Raises a TianjiError for what is not there or makes no sense."""

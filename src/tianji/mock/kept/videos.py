@@ -6,7 +6,6 @@ https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/veo-video-
 """
 
 import base64
-import itertools
 import re
 from typing import Final
 
@@ -14,6 +13,7 @@ from tianji.errors import InvalidRequest, MethodNotAllowed, ObjectNotFound
 from tianji.mock import forms
 from tianji.mock.http import Request
 from tianji.mock.json import CREATED, Json, body_of, said
+from tianji.mock.kept.family import Family
 from tianji.mock.script import Answer
 
 CONTENT: Final = b"\0\0\0\x18ftypmp42 a video of the mock"
@@ -24,17 +24,10 @@ _PATH = re.compile(
 )
 
 
-class Videos:
+class Videos(Family):
     """What was begun, by its id."""
 
-    def __init__(self) -> None:
-        self._made: dict[str, Json] = {}
-        self._next = itertools.count(1).__next__
-
-    @staticmethod
-    def serves(path: str) -> bool:
-        """Tell whether a path is one of those here."""
-        return _PATH.fullmatch(path) is not None
+    paths = _PATH
 
     def answer(self, request: Request) -> Answer:
         """Answer a request. Raises a TianjiError for what is not there or makes no sense."""
