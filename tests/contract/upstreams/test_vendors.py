@@ -343,6 +343,7 @@ class TestForms:
             provider = model.removesuffix("-claude").removesuffix("-cohere").replace("magistral", "mistral")
             provider = provider.replace("agent", "databricks_agent")
             assert provider in found["message"]
+            assert ("choices" if nonsense in unread else "{") in found["message"]  # an excerpt
 
     def test_a_stream_that_is_cut_never_ends_well(self, gateway: Gateway, vendors: Vendors, model: str) -> None:
         form = FORMS[model]
