@@ -48,8 +48,7 @@ _FAMILIES = tuple(
 @cache
 def known() -> frozenset[str]:
     """Name every provider that a prefix may stand for, served or not."""
-    own = (name for module in MODULES for name in module.NAMES)
-    return frozenset({*own, *table.rows(), *table.unserved()})
+    return frozenset({*MODULES, *table.rows(), *table.unserved()})
 
 
 def parse(

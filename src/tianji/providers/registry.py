@@ -1,18 +1,15 @@
 """The one way in: a deployment's params become an `Upstream`, whatever its provider is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from tianji.errors import ConfigurationError
-from tianji.providers import custom, names, openai_compatible, table
+from tianji.lazy import load
+from tianji.providers import custom, names, table
 from tianji.providers.custom import Custom
 from tianji.providers.deployment import Deployment, read, text
 from tianji.providers.modules import MODULES
 from tianji.providers.upstream import Upstream
-
-Builder = Callable[[Deployment], Upstream]
-
-BUILDERS: Mapping[str, Builder] = MappingProxyType({name: module.build for module in MODULES for name in module.NAMES})
 
 
 def build(
@@ -48,10 +45,16 @@ def build(
         proxy=proxy,
     )
     deployment = read(params, environ, name, drop_params=drop_params)
-    builder = BUILDERS.get(name[0])
-    if builder is not None:
-        return builder(deployment)
-    row = table.rows().get(name[0])
+    return _build(name[0], deployment)
+
+
+def _build(provider: str, deployment: Deployment) -> Upstream:
+    built: Upstream
+    if provider in MODULES:
+        built = load(f"tianji.providers.own.{MODULES[provider]}").build(deployment)
+        return built
+    row = table.rows().get(provider)
     if row is None:
-        raise ConfigurationError(f"{deployment.label()}: {name[0]} is not served: {table.unserved()[name[0]]}")
-    return openai_compatible.build(row, deployment)
+        raise ConfigurationError(f"{deployment.label()}: {provider} is not served: {table.unserved()[provider]}")
+    built = load("tianji.providers.openai_compatible").build(row, deployment)
+    return built

@@ -5,9 +5,9 @@ import pytest
 from tianji.lazy import load
 from tianji.providers import build
 from tianji.providers.logins.exchanged import LOGINS
+from tianji.providers.modules import MODULES
 from tianji.providers.openai_compatible import STEPS, VENDORS
 from tianji.providers.places import PLACES
-from tianji.providers.registry import BUILDERS
 from tianji.providers.steps.parameters import CONTROL_FIELDS, OPENAI_PARAMS
 from tianji.providers.table import Row, rows, unserved
 from tianji.providers.upstream import MEDIA, PATHS
@@ -117,7 +117,7 @@ def test_every_step_and_place_is_used() -> None:
 
 
 def test_what_is_served_is_not_said_to_be_unserved() -> None:
-    assert not set(BUILDERS) & {*unserved(), *rows()}
+    assert not set(MODULES) & {*unserved(), *rows()}
 
 
 def test_shaping_invariants_hold_for_every_row() -> None:

@@ -1,1 +1,1 @@
-"""Providers that need more than a row of the table: a file each, with `NAMES` and `build`."""
+"""Providers that need more than a row of the table: a file each, with `build`; `modules` has their names."""

@@ -12,7 +12,6 @@ from tianji.providers.upstream import OwnForm, Upstream
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAMES = ("anthropic",)
 BASE: Final = "https://api.anthropic.com"
 BASES: Final = ("ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL")
 KEYS: Final = ("ANTHROPIC_API_KEY",)

@@ -21,7 +21,6 @@ from tianji.providers.steps import message_steps
 from tianji.providers.steps.shaping import Rules, compile_shaping, plain_shaping
 from tianji.providers.upstream import MEDIA, PATHS, OwnForm, Upstream
 
-NAMES = ("azure", "azure_text", "azure_ai")
 KEYS = ("AZURE_API_KEY", "AZURE_OPENAI_API_KEY")
 AI_KEYS = ("AZURE_AI_API_KEY",)
 DEFAULT_VERSION = "2025-02-01-preview"

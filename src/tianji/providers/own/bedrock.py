@@ -23,7 +23,6 @@ from tianji.providers.own.openai import USED_TOOL_CHOICE
 from tianji.providers.steps.shaping import Rules, compile_shaping, plain_shaping
 from tianji.providers.upstream import EMBEDDINGS, MEDIA, PATHS, Upstream
 
-NAMES = ("bedrock", "bedrock_converse")
 CONVERSE: Final = "tianji.protocol.bedrock.outbound"
 INVOKE: Final = "tianji.protocol.bedrock.invoke"
 BASES: Final = ("AWS_BEDROCK_RUNTIME_ENDPOINT",)

@@ -9,7 +9,6 @@ from tianji.providers.own.openai import USED_TOOL_CHOICE
 from tianji.providers.steps.shaping import Rules, compile_shaping
 from tianji.providers.upstream import Upstream
 
-NAMES = ("cohere_chat",)
 BASE: Final = "https://api.cohere.com"
 BASES: Final = ("COHERE_API_BASE", "CO_API_URL")
 KEYS: Final = ("COHERE_API_KEY", "CO_API_KEY")

@@ -8,7 +8,6 @@ from tianji.providers.deployment import Deployment
 from tianji.providers.steps.shaping import plain_shaping
 from tianji.providers.upstream import Upstream
 
-NAMES = ("gemini",)
 HOST: Final = "generativelanguage.googleapis.com"
 BASE: Final = f"https://{HOST}/v1beta"
 BASES: Final = ("GEMINI_API_BASE",)

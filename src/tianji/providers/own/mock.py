@@ -6,7 +6,6 @@ from tianji.providers.deployment import Deployment
 from tianji.providers.steps.shaping import Rules, compile_shaping, plain_shaping
 from tianji.providers.upstream import PATHS, Upstream
 
-NAMES = ("mock",)
 BASES = ("TIANJI_MOCK_BASE",)
 
 

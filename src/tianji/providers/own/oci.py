@@ -21,7 +21,6 @@ from tianji.providers.upstream import EMBEDDINGS, Upstream
 if TYPE_CHECKING:
     from tianji.protocol.oci_signature import Signer
 
-NAMES = ("oci",)
 PROTOCOL: Final = "tianji.protocol.vendors.oci"
 COHERE: Final = "tianji.protocol.vendors.oci_cohere"
 DEFAULT_REGION: Final = "us-ashburn-1"

@@ -12,7 +12,6 @@ from tianji.providers.own.openai import USED_TOOL_CHOICE
 from tianji.providers.steps.shaping import Rules, compile_shaping
 from tianji.providers.upstream import Upstream
 
-NAMES = ("ollama", "ollama_chat")
 BASE: Final = "http://localhost:11434"
 BASES: Final = ("OLLAMA_API_BASE",)
 KEYS: Final = ("OLLAMA_API_KEY",)

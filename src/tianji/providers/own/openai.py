@@ -23,7 +23,6 @@ BASE = "https://api.openai.com/v1"
 KEYS = ("OPENAI_API_KEY",)
 BASES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 ORGANIZATIONS = ("OPENAI_ORGANIZATION", "OPENAI_ORG_ID")
-NAMES = ("openai", "text-completion-openai")
 TEXTS = "tianji.protocol.vendors.old_completions"
 CHAT_ONLY = "chat_completions/"  # how a model's name begins whose Responses API is not to be used
 OFFERED = {operation: path for operation, path in PATHS.items() if operation not in ("rerank", "ocr")}

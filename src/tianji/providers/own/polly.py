@@ -10,7 +10,6 @@ from tianji.providers.logins.tokens import TokenSource
 from tianji.providers.steps.shaping import Rules, compile_shaping, plain_shaping
 from tianji.providers.upstream import MEDIA, PATHS, Upstream
 
-NAMES = ("aws_polly",)
 SERVICE: Final = "polly"
 
 

@@ -10,7 +10,6 @@ from tianji.providers.own.openai import USED_TOOL_CHOICE
 from tianji.providers.steps.shaping import Rules, compile_shaping
 from tianji.providers.upstream import PATHS, Upstream
 
-NAMES = ("replicate",)
 BASE: Final = "https://api.replicate.com/v1"
 BASES: Final = ("REPLICATE_API_BASE",)
 KEYS: Final = ("REPLICATE_API_KEY", "REPLICATE_API_TOKEN")

@@ -16,7 +16,6 @@ from tianji.providers.own.openai import USED_TOOL_CHOICE
 from tianji.providers.steps.shaping import Rules, compile_shaping
 from tianji.providers.upstream import EMBEDDINGS, Upstream
 
-NAMES = ("sagemaker", "sagemaker_chat", "sagemaker_nova")
 TEXTS: Final = "tianji.protocol.vendors.sagemaker"
 CHATS: Final = "tianji.protocol.vendors.sagemaker_chat"
 SERVICE: Final = "sagemaker"

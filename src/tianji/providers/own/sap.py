@@ -15,7 +15,6 @@ from tianji.providers.own.openai import USED_TOOL_CHOICE
 from tianji.providers.steps.shaping import Rules, compile_shaping
 from tianji.providers.upstream import Upstream
 
-NAMES = ("sap",)
 PROTOCOL: Final = "tianji.protocol.vendors.sap"
 _VARIABLES: Final[Mapping[str, str]] = {
     "url": "AICORE_AUTH_URL",

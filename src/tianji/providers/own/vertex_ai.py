@@ -21,7 +21,6 @@ from tianji.providers.logins.tokens import TokenSource
 from tianji.providers.upstream import Upstream
 from tianji.providers.vertex_partners import form_of
 
-NAMES = ("vertex_ai", "vertex_ai_beta")
 BASES: Final = ("VERTEXAI_API_BASE", "VERTEX_API_BASE")
 KEYS: Final = ("VERTEXAI_API_KEY", "VERTEX_API_KEY")
 LOCATIONS: Final = ("VERTEXAI_LOCATION", "VERTEX_LOCATION")
