@@ -21,7 +21,8 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tianji._core.bodies.spans import scan
 from tianji._core.routing.dice import Dice
 from tianji.config import load
-from tianji.routing.auto import AutoRouter, Content, Surroundings, compile_auto_routers
+from tianji.routing.auto import AutoRouter, Content, Surroundings
+from tianji.routing.auto.compile import compile_auto_routers
 
 TEXT = (Path(sysconfig.get_path("stdlib")) / "pydoc_data/topics.py").read_text(encoding="utf-8")
 CHINESE = "请把下面的合同翻译成英文，并指出其中的风险。数据库在昨天晚上十一点左右发生了故障。"

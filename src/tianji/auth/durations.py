@@ -6,10 +6,10 @@ the calendar: a day begins at midnight, a week on Monday, a month on its first d
 
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from tianji.config.durations import FORM, SECONDS, WORDS
 from tianji.errors import Unacceptable
+from tianji.lazy import load
 
 _LONGEST: Final = timedelta(days=365 * 200)
 
@@ -33,7 +33,10 @@ def length(text: str, param: str) -> timedelta:
 
 def zone(name: str | None) -> tzinfo:
     """Return the time zone of the settings, UTC when there is none. Raises ZoneInfoNotFoundError."""
-    return UTC if name in (None, "", "UTC") else ZoneInfo(name)
+    if name in (None, "", "UTC"):
+        return UTC
+    found: tzinfo = load("zoneinfo").ZoneInfo(name)
+    return found
 
 
 def next_reset(text: str, now: datetime, *, where: tzinfo, at: time, param: str = "budget_duration") -> datetime:

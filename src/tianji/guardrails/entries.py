@@ -15,6 +15,7 @@ from tianji.config.lines import items
 from tianji.config.schema import Config
 from tianji.config.schema.sections import GuardrailEntry
 from tianji.errors import ConfigurationError
+from tianji.guardrails.old_callbacks import BANNED, INJECTION, TYPES, named_in_callbacks
 from tianji.guardrails.vendor import Hook
 
 NAMESPACE: Final = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # of URLs, RFC 9562 section 6.6
@@ -22,16 +23,6 @@ HOOKS: Final = frozenset(Hook)
 REALTIME: Final = "realtime_input_transcription"
 """The hook that spoken text of a realtime session has in LiteLLM; it is accepted beside others."""
 _BESIDE: Final = ("default_on", "failure_policy")
-_INJECTION: Final = "detect_prompt_injection"
-_BANNED: Final = "banned_keywords"
-_OLD_CALLBACKS: Final = {
-    _INJECTION: "prompt_injection",
-    "lakera_prompt_injection": "lakera",
-    "aporia_prompt_injection": "aporia",
-    "hide_secrets": "hide-secrets",
-    "openai_moderations": "openai_moderation",
-    _BANNED: "litellm_content_filter",
-}
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -52,12 +43,6 @@ class Entry(Struct, frozen=True, kw_only=True):
     stored: bool = False
 
 
-def named_in_callbacks(config: Config) -> tuple[str, ...]:
-    """Return the callbacks of a configuration that are guardrails, as LiteLLM's older ones are: for all requests."""
-    callbacks = config.litellm_settings.callbacks
-    return () if isinstance(callbacks, str) else tuple(one for one in callbacks if one in _OLD_CALLBACKS)
-
-
 def entries(config: Config) -> Iterator[Entry]:
     """Return all entries of a configuration. Raises ConfigurationError for one that says no type."""
     for index, written in enumerate(config.guardrails):
@@ -70,8 +55,8 @@ def entries(config: Config) -> Iterator[Entry]:
         yield Entry(
             name=callback,
             id=stable_id(callback),
-            type=_OLD_CALLBACKS[callback],
-            mode=[Hook.PRE_CALL, Hook.POST_CALL] if callback == _BANNED else None,
+            type=TYPES[callback],
+            mode=[Hook.PRE_CALL, Hook.POST_CALL] if callback == BANNED else None,
             params={"default_on": True, **_settings_of(callback, config)},
             place=("litellm_settings", "callbacks"),
         )
@@ -80,9 +65,9 @@ def entries(config: Config) -> Iterator[Entry]:
 def _settings_of(callback: str, config: Config) -> Mapping[str, Any]:
     """Return what `litellm_settings` says of such a callback."""
     settings = config.litellm_settings
-    if callback == _BANNED:
+    if callback == BANNED:
         return {"blocked_words": [{"keyword": word} for word in items(settings.banned_keywords_list)]}
-    return settings.prompt_injection_params if callback == _INJECTION else {}
+    return settings.prompt_injection_params if callback == INJECTION else {}
 
 
 def read(written: GuardrailEntry, place: tuple[str | int, ...] = ()) -> Entry:
@@ -127,7 +112,7 @@ def _first_form(name: str, about: object, place: tuple[str | int, ...]) -> Itera
         yield Entry(
             name=name,
             id=stable_id(name),
-            type=_OLD_CALLBACKS.get(str(callback), str(callback)),
+            type=TYPES.get(str(callback), str(callback)),
             mode=Hook.LOGGING_ONLY if about.get("logging_only") else None,
             params={"default_on": about.get("default_on", False), **(args if isinstance(args, Mapping) else {})},
             place=place,

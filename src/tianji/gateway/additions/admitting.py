@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -20,7 +20,9 @@ from tianji.gateway.additions.stored_coordination import with_coordination
 from tianji.gateway.compiled.shared import Shared
 from tianji.gateway.compiled.snapshot import Snapshot
 from tianji.lazy import load
-from tianji.routing.auto.distant import AsyncEmbed
+
+if TYPE_CHECKING:
+    from tianji.routing.auto.distant import AsyncEmbed
 
 LOG: Final = logging.getLogger("tianji.gateway")
 
@@ -87,7 +89,7 @@ def tried_settings(loaded: Loaded, stored: Mapping[str, Mapping[str, object]]) -
     return objections
 
 
-def nobody(_group: str) -> AsyncEmbed:
+def nobody(_group: str) -> "AsyncEmbed":
     """Give what embeds texts where nothing is served: it fails."""
     return _embed_nothing
 

@@ -4,7 +4,7 @@ import functools
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tianji._core.routing.dice import Dice
 from tianji._core.routing.health import HealthTable
@@ -28,16 +28,19 @@ from tianji.gateway.compiled.listed import Listed
 from tianji.gateway.compiled.plans import Compiler, DefaultTimeouts, Origins, Switches
 from tianji.gateway.compiled.shared import Shared
 from tianji.gateway.upkeep.budgets import Account, purses, standings
+from tianji.lazy import load
 from tianji.providers import build
 from tianji.providers.custom import customs_of
 from tianji.providers.names import infer
-from tianji.routing.auto import AutoRouter, Surroundings, compile_auto_routers
-from tianji.routing.auto.distant import AsyncEmbed
+from tianji.routing.auto import AutoRouter, Surroundings
 from tianji.routing.auto.school import School
 from tianji.routing.queue import patience_of
 from tianji.routing.resolution import Alias, Resolution, Resolver
 from tianji.routing.selections import Offer, Selections, compile_selections
 from tianji.routing.settings import compile_router
+
+if TYPE_CHECKING:
+    from tianji.routing.auto.distant import AsyncEmbed
 
 LOG = logging.getLogger("tianji.gateway")
 MIB: Final = 1024 * 1024
@@ -52,7 +55,7 @@ Members = Mapping[str, list[tuple[ModelEntry, Deployment]]]
 class Snapshot:
     """The compiled configuration. Everything a request or a management route reads hangs here."""
 
-    def __init__(self, loaded: Loaded, shared: Shared, dice: Dice, asks: Callable[[str], AsyncEmbed]) -> None:
+    def __init__(self, loaded: Loaded, shared: Shared, dice: Dice, asks: "Callable[[str], AsyncEmbed]") -> None:
         """Compile. `asks` gives the way to embed texts by a model group, for auto routers."""
         self.config = config = loaded.config
         general = config.general_settings
@@ -77,7 +80,7 @@ class Snapshot:
         self.resolver = make_resolver(config, self.members, self.groups)
         router = compile_router(config, loaded.environment, selections, self.find, dice, shared.health)
         self.school = School(shared.learnt, shared.answered)
-        autos = compile_auto_routers(config, self._surroundings(loaded, dice, asks))
+        autos = self._compile_autos(loaded, dice, asks)
         aliases = aliases_of(config)
         self.autos = with_aliases(autos, aliases)
         forwarding = Forwarding(config, aliases)
@@ -110,8 +113,12 @@ class Snapshot:
             enforced_of_accounts=demanded_of_accounts(general),
         )
 
-    def _surroundings(self, loaded: Loaded, dice: Dice, asks: Callable[[str], AsyncEmbed]) -> Surroundings:
-        return Surroundings(
+    def _compile_autos(
+        self, loaded: Loaded, dice: Dice, asks: "Callable[[str], AsyncEmbed]"
+    ) -> Mapping[str, AutoRouter]:
+        if not self.config.auto_routers:
+            return {}
+        surroundings = Surroundings(
             directory=loaded.files[0].parent,
             environ=self.environ,
             serves=self._leads,
@@ -119,6 +126,10 @@ class Snapshot:
             school=self.school,
             asks=asks,
         )
+        autos: Mapping[str, AutoRouter] = load("tianji.routing.auto.compile").compile_auto_routers(
+            self.config, surroundings
+        )
+        return autos
 
     def find(self, name: str) -> tuple[Group, Resolution | None]:
         """(group, how it was found), None for a name that needs no search. Raises UnknownModel."""

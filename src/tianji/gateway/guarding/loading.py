@@ -16,7 +16,7 @@ from tianji.dialects.openai import Dialect
 from tianji.gateway.bookkeeping import Bookkeeping
 from tianji.gateway.compiled.shared import Shared
 from tianji.gateway.compiled.snapshot import Snapshot
-from tianji.guardrails.entries import named_in_callbacks
+from tianji.guardrails.old_callbacks import named_in_callbacks
 from tianji.hooks.naming import has_hooks, own_judges
 from tianji.lazy import load
 

@@ -1,7 +1,6 @@
 """The route of the numbers for Prometheus: those that workers count in common, and those out of the journals."""
 
 import asyncio
-import gzip
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -12,6 +11,7 @@ from tianji._core.edges.exchange import Exchange
 from tianji.auth.access import Access, Tenant
 from tianji.edge.routes import Match, Route
 from tianji.errors import Header
+from tianji.lazy import load
 from tianji.metrics.text import CONTENT_TYPE, Metric, Sample, render
 
 WORTH_IT: Final = 1024  # bytes of an answer that is compressed for who takes that
@@ -70,7 +70,7 @@ class Metrics:
         if len(body) < WORTH_IT or b"gzip" not in (exchange.header(b"accept-encoding") or b""):
             exchange.respond(200, [CONTENT_TYPE, _VARY], body)
             return
-        small = await asyncio.to_thread(gzip.compress, body, LEVEL)
+        small = await asyncio.to_thread(load("gzip").compress, body, LEVEL)
         exchange.respond(200, [CONTENT_TYPE, _VARY, _GZIP], small)
 
     def _wanted(self, names: Sequence[str]) -> Iterable[Sample]:

@@ -1,12 +1,8 @@
 """From the entries of `model_list` that are routers to the routers themselves."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
 
-from msgspec import Struct
-
-from tianji._core.routing.dice import Dice
 from tianji.accounting.prices.deployments import token_price
 from tianji.clock import SYSTEM
 from tianji.config.auto_router import default_model, semantic_config, static_model_folder
@@ -27,31 +23,14 @@ from tianji.lazy import load
 from tianji.routing.auto.adaptive import AdaptiveRouter, Answered, Arm
 from tianji.routing.auto.complexity import ComplexityRouter, Scale
 from tianji.routing.auto.decision import AutoRouter, Default
-from tianji.routing.auto.distant import AsyncEmbed, DistantSemanticRouter
+from tianji.routing.auto.distant import DistantSemanticRouter
 from tianji.routing.auto.quality import Candidate, QualityRouter
 from tianji.routing.auto.rules import Rule, RuleRouter, conditions
-from tianji.routing.auto.school import School
 from tianji.routing.auto.semantic import DEFAULT_THRESHOLD, Example, SemanticRouter
 from tianji.routing.auto.static_model import load_static_model
+from tianji.routing.auto.surroundings import Surroundings
 
 LOG = logging.getLogger("tianji.routing")
-
-
-class Surroundings(Struct, frozen=True, kw_only=True):
-    """What the routers of one Snapshot stand in.
-
-    directory: where the configuration lies
-    serves: whether a name leads to a model group; what does not, the default model takes
-    asks: gives the way to embed by a model group; None where no upstream can be asked
-    school: where adaptive routers learn
-    """
-
-    directory: Path
-    environ: Mapping[str, str]
-    serves: Callable[[str], bool]
-    dice: Dice
-    school: School
-    asks: Callable[[str], AsyncEmbed] | None = None
 
 
 def compile_auto_routers(config: Config, surroundings: Surroundings) -> dict[str, AutoRouter]:

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 from tianji._core.edges.attempts import AttemptTable
 from tianji._core.sharing.shm import SharedCounters
-from tianji.routing.auto.lessons import Lessons
+from tianji.lazy import load
 
 if TYPE_CHECKING:
     from tianji.routing.auto.adaptive import AdaptiveRouter
+    from tianji.routing.auto.lessons import Lessons
 
 
 class School:
@@ -21,6 +22,7 @@ class School:
         self.answered = answered
         self.routers: dict[str, AdaptiveRouter] = {}
 
-    def lessons(self, router: str, groups: tuple[str, ...]) -> Lessons:
+    def lessons(self, router: str, groups: tuple[str, ...]) -> "Lessons":
         """Return what a router of that name has learnt of these groups."""
-        return Lessons(router, groups, self._counters)
+        lessons: Lessons = load("tianji.routing.auto.lessons").Lessons(router, groups, self._counters)
+        return lessons

@@ -13,8 +13,9 @@ from tianji._core.routing.dice import Dice
 from tianji._core.sharing.shm import SharedCounters
 from tianji.config import Config, ModelEntry, ModelInfo, ModelParams, Place, load
 from tianji.config.schema.auto_router import AdaptiveWeights
-from tianji.routing.auto import AutoRouter, Content, Decision, Surroundings, compile_auto_routers
+from tianji.routing.auto import AutoRouter, Content, Decision, Surroundings
 from tianji.routing.auto.adaptive import AdaptiveRouter, Arm
+from tianji.routing.auto.compile import compile_auto_routers
 from tianji.routing.auto.decision import Default
 from tianji.routing.auto.distant import AsyncEmbed, DistantSemanticRouter
 from tianji.routing.auto.school import School
