@@ -1,13 +1,9 @@
 """One call on its way over HTTP/2: its request, and where it stands."""
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from tianji._core.upstreams.multiplex import Stream
 from tianji.errors import Header
-
-if TYPE_CHECKING:
-    from tianji.egress.http2 import Http2Connection
-    from tianji.egress.multiplexer import Queue
 
 WINDOW: Final = 256 * 1024
 """Bytes of one answer that may be on their way while its reader is slow."""
@@ -43,6 +39,31 @@ def read_request(request: bytes) -> Request:
     return Request(pseudo + fields, memoryview(request)[end + 4 :])
 
 
+class Queue(Protocol):
+    """Where a call waits for a connection."""
+
+    def leave(self, flight: "Flight") -> None:
+        """Let a call go that is over."""
+
+
+class Windows(Protocol):
+    """What a connection sends."""
+
+    def credit(self, number: int, count: int) -> None:
+        """Open the window of a stream by `count` bytes that were read."""
+
+
+class Connection(Protocol):
+    """What carries a call."""
+
+    @property
+    def frames(self) -> Windows:
+        """What is sent on it."""
+
+    def cancel(self, flight: "Flight") -> None:
+        """End a call's stream before its answer is complete."""
+
+
 class Flight:
     """The driver of a call's stream: it stands in a queue, or on a connection under `number`, or nowhere any more.
 
@@ -54,7 +75,7 @@ class Flight:
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self.queue: Queue | None = None
-        self.connection: Http2Connection | None = None
+        self.connection: Connection | None = None
         self.number = 0
         self.times = 0
         self.unread = 0
