@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from tianji.errors import InvalidRequest, UpstreamProtocolError
+from tianji.protocol.loose import object_of
 
 Style = Literal["cohere", "voyage", "nim", "tei", "watsonx", "vertex", "bedrock", "deepinfra"]
 PER_SEARCH: Final = 100  # documents that Cohere, and who serves its models, bills as one search
@@ -239,9 +240,9 @@ def answer(style: Style, body: bytes, ask: Ask) -> tuple[bytes, int]:
         raise UpstreamProtocolError(f"the upstream's ranks are not as it says them: {error}") from None
     if style in _UNSORTED:
         results = sorted(results, key=lambda result: -result.relevance_score)[: ask.most]
-    members: Json = said if isinstance(said, dict) else {}
-    meta = _object(members, "meta")
-    billed = _object(meta, "billed_units")
+    members = object_of(said)
+    meta = object_of(members.get("meta"))
+    billed = object_of(meta.get("billed_units"))
     tokens = _tokens(members)
     if tokens is not None:
         billed = {"total_tokens": tokens, **billed}
@@ -256,7 +257,7 @@ def answer(style: Style, body: bytes, ask: Ask) -> tuple[bytes, int]:
 
 def usage(body: bytes) -> bytes:
     """Return what an answer in Cohere's form says of tokens, as OpenAI's answers do."""
-    tokens = _object(_object(_DECODE.decode(body), "meta"), "billed_units").get("total_tokens")
+    tokens = object_of(object_of(_DECODE.decode(body).get("meta")).get("billed_units")).get("total_tokens")
     count = tokens if isinstance(tokens, int) else 0
     return msgspec.json.encode({"usage": {"prompt_tokens": count, "completion_tokens": 0, "total_tokens": count}})
 
@@ -264,7 +265,7 @@ def usage(body: bytes) -> bytes:
 def _tokens(members: Json) -> int | None:
     """Return how many tokens were read, where an answer says that."""
     for said in (
-        _object(members, "usage").get("total_tokens"),
+        object_of(members.get("usage")).get("total_tokens"),
         members.get("input_token_count"),
         members.get("input_tokens"),
     ):
@@ -275,11 +276,6 @@ def _tokens(members: Json) -> int | None:
 
 def _shown(one: _Scored) -> Result:
     return Result(one.index, one.score, None if one.text is None else {"text": one.text})
-
-
-def _object(members: Json, name: str) -> Json:
-    found = members.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 def _text(document: Any) -> str:

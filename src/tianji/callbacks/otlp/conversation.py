@@ -9,6 +9,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from tianji.protocol.loose import object_of, objects_of
+
 # tuples: what a client says may be nothing that a set could look for
 _TEXTS: Final = ("text", "input_text", "output_text", "refusal")
 _CALLS: Final = ("function_call", "custom_tool_call")
@@ -56,14 +58,14 @@ def answered(response: Any) -> list[Message]:
     if not isinstance(response, dict):
         return []
     if "choices" in response:
-        return [_choice(choice) for choice in _dicts(response["choices"])]
+        return [_choice(choice) for choice in objects_of(response["choices"])]
     if "output" in response:
-        return [made for item in _dicts(response["output"]) for made in _messages(item, "assistant")]
+        return [made for item in objects_of(response["output"]) for made in _messages(item, "assistant")]
     if "content" in response:
         made = _messages({"role": "assistant", "content": response["content"]}, "assistant")
         return [msgspec.structs.replace(one, finish=_word(response.get("stop_reason"))) for one in made]
     if "candidates" in response:
-        return [_candidate(candidate) for candidate in _dicts(response["candidates"])]
+        return [_candidate(candidate) for candidate in objects_of(response["candidates"])]
     text = response.get("text")
     return [Message("assistant", (text,))] if isinstance(text, str) else []
 
@@ -84,7 +86,7 @@ def _candidate(candidate: Mapping[str, Any]) -> Message:
 
 def _contents(item: Mapping[str, Any], role: str) -> list[Message]:
     """Return what one of Google's contents says (https://ai.google.dev/api/caching#Content)."""
-    parts = _dicts(item.get("parts"))
+    parts = objects_of(item.get("parts"))
     results = (part.get("functionResponse") for part in parts)
     found = [
         Message(
@@ -126,13 +128,13 @@ def _messages(item: Mapping[str, Any], role: str) -> list[Message]:
     if kind is not None and kind != "message":
         return []
     content = item.get("content")
-    blocks = _dicts(content)
+    blocks = objects_of(content)
     found = [
         Message("tool", _texts(block.get("content")), answers=_word(block.get("tool_use_id")))
         for block in blocks
         if block.get("type") == "tool_result"
     ]
-    calls = [_call(one.get("id"), one.get("function")) for one in _dicts(item.get("tool_calls"))]
+    calls = [_call(one.get("id"), one.get("function")) for one in objects_of(item.get("tool_calls"))]
     calls += [_call(block.get("id"), block) for block in blocks if block.get("type") == "tool_use"]
     texts, images = _texts(content), tuple(filter(None, map(_image, blocks)))
     if texts or images or calls or not found:
@@ -144,7 +146,7 @@ def _messages(item: Mapping[str, Any], role: str) -> list[Message]:
 def _texts(content: Any) -> tuple[str, ...]:
     if isinstance(content, str):
         return (content,) if content else ()
-    texts = (block.get("text", block.get("refusal")) for block in _dicts(content) if block.get("type") in _TEXTS)
+    texts = (block.get("text", block.get("refusal")) for block in objects_of(content) if block.get("type") in _TEXTS)
     return tuple(text for text in texts if isinstance(text, str))
 
 
@@ -159,14 +161,10 @@ def _image(block: Mapping[str, Any]) -> str | None:
 
 
 def _call(call_id: Any, function: Any) -> Call:
-    named = function if isinstance(function, dict) else {}
+    named = object_of(function)
     given = named.get("arguments", named.get("input", ""))
     arguments = given if isinstance(given, str) else _encode(given).decode()
     return Call(_word(call_id) or "", _word(named.get("name")) or "", arguments)
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _word(value: Any) -> str | None:

@@ -12,6 +12,7 @@ from tianji.errors import InvalidRequest
 from tianji.protocol.chat import data_urls
 from tianji.protocol.chat.documents import text_in
 from tianji.protocol.chat.request import Part
+from tianji.protocol.loose import text_at
 
 Json = dict[str, Any]
 
@@ -60,7 +61,7 @@ class Blocks:
         if part.type in ("image_url", "video_url"):
             given = part.image_url if part.type == "image_url" else part.video_url
             holder = {"url": given} if isinstance(given, str) else given or {}
-            return self._at(_text(holder, "url"), _text(holder, "format"))
+            return self._at(text_at(holder, "url"), text_at(holder, "format"))
         if part.type == "file":
             return self._file(part.file or {})
         if part.type == "document":
@@ -70,10 +71,10 @@ class Blocks:
         )
 
     def _file(self, holder: Json) -> Json:
-        name, kind = _text(holder, "filename"), _text(holder, "format")
-        data = _text(holder, "file_data")
+        name, kind = text_at(holder, "filename"), text_at(holder, "format")
+        data = text_at(holder, "file_data")
         if data is None:
-            return self._at(_text(holder, "file_id"), kind, name)
+            return self._at(text_at(holder, "file_id"), kind, name)
         found = data_urls.inline(data, kind)
         if found is None:
             found = data_urls.Inline(kind or data_urls.media_type_of(name or "") or "application/pdf", data)
@@ -82,7 +83,7 @@ class Blocks:
     def _document(self, part: Part) -> Json:
         """Turn Anthropic's document into a block, with what it says of itself."""
         source = part.source or {}
-        data = _text(source, "data")
+        data = text_at(source, "data")
         if (text := text_in(part)) is not None:
             passages = source.get("content")
             given = (
@@ -92,9 +93,9 @@ class Blocks:
             )
             block = self._of("text/plain", given, part.title)
         elif source.get("type") == "base64" and data is not None:
-            block = self._of(_text(source, "media_type") or "application/pdf", {"bytes": data}, part.title)
+            block = self._of(text_at(source, "media_type") or "application/pdf", {"bytes": data}, part.title)
         else:
-            block = self._at(_text(source, "url"), _text(source, "media_type"), part.title)
+            block = self._at(text_at(source, "url"), text_at(source, "media_type"), part.title)
         document = block.get("document")
         if isinstance(document, dict):
             if part.context:
@@ -139,8 +140,3 @@ class Blocks:
             title, number = f"{plain} {number}", number + 1
         self._titles.add(title)
         return title
-
-
-def _text(holder: Json, name: str) -> str | None:
-    value = holder.get(name)
-    return value if isinstance(value, str) else None

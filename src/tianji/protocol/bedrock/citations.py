@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tianji.protocol.chat import citations
+from tianji.protocol.loose import object_of, objects_of
 
 Json = dict[str, Any]
 _PLACES: Final[Mapping[str, tuple[str, str, str]]] = {  # Anthropic's type of a place, and what begins and ends it
@@ -19,11 +20,11 @@ _PLACES: Final[Mapping[str, tuple[str, str, str]]] = {  # Anthropic's type of a 
 
 def cited(given: Json) -> Json:
     """Return a citation in Anthropic's form."""
-    location, title = _object(given.get("location")), given.get("title")
-    text = "".join(str(piece.get("text") or "") for piece in _objects(given.get("sourceContent")))
+    location, title = object_of(given.get("location")), given.get("title")
+    text = "".join(str(piece.get("text") or "") for piece in objects_of(given.get("sourceContent")))
     for name, (kind, start, end) in _PLACES.items():
         if (place := location.get(name)) is not None:
-            place = _object(place)
+            place = object_of(place)
             return {
                 "type": kind,
                 "cited_text": text,
@@ -32,17 +33,9 @@ def cited(given: Json) -> Json:
                 start: place.get("start", 0),
                 end: place.get("end", 0),
             }
-    if isinstance(url := _object(location.get("web")).get("url"), str):
+    if isinstance(url := object_of(location.get("web")).get("url"), str):
         return citations.web(url, title, text)
-    place = _object(location.get("searchResultLocation"))
+    place = object_of(location.get("searchResultLocation"))
     found = citations.result(str(given.get("source") or ""), title, text)
     named = {"search_result_index": "searchResultIndex", "start_block_index": "start", "end_block_index": "end"}
     return found | {own: place[theirs] for own, theirs in named.items() if theirs in place}
-
-
-def _object(value: object) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: object) -> list[Json]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

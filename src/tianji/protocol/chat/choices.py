@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from tianji.protocol.chat.request import Request, Tool
+from tianji.protocol.loose import list_of
 
 
 def narrowed(request: Request) -> Request:
@@ -34,8 +35,7 @@ def allowed_in(choice: object) -> dict[str, Any] | None:
 
 def names_of(allowed: dict[str, Any]) -> Iterator[str]:
     """Yield the names of the tools, or the types of those that have none."""
-    listed = allowed.get("tools")
-    for tool in listed if isinstance(listed, list) else ():
+    for tool in list_of(allowed.get("tools")):
         kind = tool.get("type") if isinstance(tool, dict) else None
         inner = tool.get(kind) if isinstance(kind, str) else None
         name = inner.get("name") if isinstance(inner, dict) else kind

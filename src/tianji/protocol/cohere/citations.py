@@ -12,6 +12,7 @@ import msgspec
 
 from tianji.protocol.chat import citations
 from tianji.protocol.chat.answer import Delta
+from tianji.protocol.loose import object_of, objects_of
 
 Json = dict[str, Any]
 _TEXTS = ("snippet", "text", "content")
@@ -21,7 +22,7 @@ def note(delta: Delta, cited: Iterable[Json]) -> None:
     """Put what is cited into a piece of an answer: in the hub's form, and as it came."""
     given = list(cited)
     for one in given:
-        found = [_source(source, at) for at, source in enumerate(_objects(one.get("sources")))]
+        found = [_source(source, at) for at, source in enumerate(objects_of(one.get("sources")))]
         start, end = (place if isinstance(place := one.get(name), int) else 0 for name in ("start", "end"))
         pages = [citations.page(source["url"], source["title"], start, end) for source in found if "url" in source]
         if pages:
@@ -36,7 +37,7 @@ def note(delta: Delta, cited: Iterable[Json]) -> None:
 
 def _source(source: Json, at: int) -> Json:
     held = source.get("document") or source.get("tool_output")
-    members: Json = held if isinstance(held, dict) else {}
+    members = object_of(held)
     text = next((text for name in _TEXTS if isinstance(text := members.get(name), str)), None)
     if text is None:
         text = msgspec.json.encode(members).decode() if members else ""
@@ -44,7 +45,3 @@ def _source(source: Json, at: int) -> Json:
     if isinstance(url, str) and url:
         return citations.web(url, title, text)
     return citations.result(source_id if isinstance(source_id, str) else "", title, text, at)
-
-
-def _objects(value: object) -> list[Json]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

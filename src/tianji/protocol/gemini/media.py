@@ -12,6 +12,7 @@ from tianji.protocol.chat import data_urls
 from tianji.protocol.chat.request import Part
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.gemini.models import generation, on_vertex
+from tianji.protocol.loose import text_at
 
 Json = dict[str, Any]
 LEVELS: Mapping[str, str] = {
@@ -49,11 +50,11 @@ def _by_url(given: Json | str | None, target: Target, name: str) -> Json:
     url = holder.get("url")
     if not isinstance(url, str) or not url:
         raise InvalidRequest(f"A part of type {name} needs {name}.url: an https, gs or data URL.", param="messages")
-    return _described(_at(url, _text(holder, "format"), target), holder, target)
+    return _described(_at(url, text_at(holder, "format"), target), holder, target)
 
 
 def _sound(given: Json | None) -> Json:
-    data, form = _text(given or {}, "data"), _text(given or {}, "format")
+    data, form = text_at(given or {}, "data"), text_at(given or {}, "format")
     if not data or not form:
         raise InvalidRequest("A part of type input_audio needs data (base64) and format.", param="messages")
     kind = form if "/" in form else data_urls.TYPES.get(form, f"audio/{form}")
@@ -62,15 +63,15 @@ def _sound(given: Json | None) -> Json:
 
 def _file(given: Json | None, target: Target) -> Json:
     holder = given or {}
-    kind = _text(holder, "format")
-    if data := _text(holder, "file_data"):
+    kind = text_at(holder, "format")
+    if data := text_at(holder, "file_data"):
         found = data_urls.inline(data, kind)
         if found is None:
-            kind = kind or data_urls.media_type_of(_text(holder, "filename") or "") or "application/pdf"
+            kind = kind or data_urls.media_type_of(text_at(holder, "filename") or "") or "application/pdf"
             found = data_urls.Inline(kind, data)
         part: Json = {"inlineData": {"mimeType": found.media_type, "data": found.data}}
-    elif identifier := _text(holder, "file_id"):
-        part = _at(identifier, kind or data_urls.media_type_of(_text(holder, "filename") or ""), target)
+    elif identifier := text_at(holder, "file_id"):
+        part = _at(identifier, kind or data_urls.media_type_of(text_at(holder, "filename") or ""), target)
     else:
         raise InvalidRequest("A part of type file needs file_data (a data URL) or file_id.", param="messages")
     return _described(part, holder, target)
@@ -79,12 +80,12 @@ def _file(given: Json | None, target: Target) -> Json:
 def _document(part: Part, target: Target) -> Json:
     """Turn Anthropic's document, which clients of LiteLLM may send too, into a part."""
     source = part.source or {}
-    kind = _text(source, "media_type")
+    kind = text_at(source, "media_type")
     if source.get("type") == "text":
-        return {"text": _text(source, "data") or " "}
-    if source.get("type") == "base64" and (data := _text(source, "data")):
+        return {"text": text_at(source, "data") or " "}
+    if source.get("type") == "base64" and (data := text_at(source, "data")):
         return {"inlineData": {"mimeType": kind or "application/pdf", "data": data}}
-    if url := _text(source, "url") or _text(source, "file_id"):
+    if url := text_at(source, "url") or text_at(source, "file_id"):
         return _at(url, kind, target)
     raise InvalidRequest("A document's source must be of type text, base64, url or file.", param="messages")
 
@@ -111,8 +112,3 @@ def _described(part: Json, holder: Json, target: Target) -> Json:
     if level and (generation(target.model) or 0) >= 3:
         part["mediaResolution"] = {"level": level}
     return part
-
-
-def _text(holder: Json, name: str) -> str | None:
-    value = holder.get(name)
-    return value if isinstance(value, str) else None

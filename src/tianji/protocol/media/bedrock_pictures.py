@@ -10,6 +10,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from tianji.protocol.chat.support import decoded, unreadable, without_none
+from tianji.protocol.loose import object_of
 from tianji.protocol.media.form import Asked, Json, Outbound, lacking
 from tianji.protocol.media.pictures import ASKED, answer_of, held_back, ratio_of, size_of
 
@@ -53,7 +54,7 @@ def _amazon(asked: Asked) -> Json:
         "width": None if size is None else size[0],
         "height": None if size is None else size[1],
         "quality": {"hd": "premium", "high": "premium"}.get(asked.text("quality") or "", "standard"),
-        **(own if isinstance(own, dict) else {}),
+        **object_of(own),
     }
     told = {"taskType": "TEXT_IMAGE", "textToImageParams": {"text": asked.text("prompt")}, **more}
     return told | {"imageGenerationConfig": without_none(config)}

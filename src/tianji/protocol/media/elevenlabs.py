@@ -7,6 +7,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from tianji.protocol.chat.support import decoded, without_none
+from tianji.protocol.loose import object_of
 from tianji.protocol.media.form import Asked, Json, Outbound, as_form, lacking
 from tianji.protocol.media.transcripts import PARAMETERS, Transcript, Word, answer_of, printed
 
@@ -55,7 +56,7 @@ def _speech(asked: Asked) -> Outbound:
     settings: Any = more.pop("voice_settings", None)
     speed = asked.number("speed")
     if speed is not None:
-        settings = {**(settings if isinstance(settings, dict) else {}), "speed": speed}
+        settings = {**object_of(settings), "speed": speed}
     told = without_none({"text": asked.text("input"), "model_id": asked.target.model, "voice_settings": settings})
     path = f"/v1/text-to-speech/{quote(VOICES.get(voice, voice), safe='')}"
     return Outbound(f"{path}?output_format={form or _FORMATS['mp3']}", told | more)

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from tianji.errors import Header, InvalidRequest, PayloadTooLarge, UnsupportedParams
 from tianji.protocol.chat.seam import Target
+from tianji.protocol.loose import list_of
 from tianji.protocol.multipart import Piece, written
 
 Json = dict[str, Any]
@@ -58,8 +59,7 @@ class Asked(Struct, frozen=True):
                 value = None
             if value is None:
                 raise InvalidRequest(f"{name}: expected a list of texts", param=name, code="invalid_type")
-        found = value if isinstance(value, list) else []
-        return [text.strip() for text in found if isinstance(text, str) and text.strip()]
+        return [text.strip() for text in list_of(value) if isinstance(text, str) and text.strip()]
 
     def count(self) -> int:
         """Return how many pictures are wanted."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from tianji.protocol.chat.support import decoded, unreadable, without_none
+from tianji.protocol.loose import object_of
 from tianji.protocol.media.form import Asked, Json, Outbound, lacking
 
 USUAL: Final = "en-US-Chirp3-HD-Charon"
@@ -47,7 +48,7 @@ def outbound(asked: Asked) -> Outbound:
     told = {
         "input": said,
         "voice": _voice(asked.members.get("voice")),
-        "audioConfig": without_none(config) | (own if isinstance(own, dict) else {}),
+        "audioConfig": without_none(config) | object_of(own),
     }
 
     def sound(body: bytes) -> bytes:

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from tianji.errors import StreamFailed
 from tianji.protocol.chat.support import decoded, unreadable, without_none
+from tianji.protocol.loose import object_of
 from tianji.protocol.media.form import Asked, Outbound, lacking
 
 _FORMATS: Final[Mapping[str, bytes]] = {
@@ -39,7 +40,7 @@ def outbound(asked: Asked) -> Outbound:
         wanted = "mp3"
     more: dict[str, Any] = asked.beyond(_KNOWN)
     own = more.pop("voice_setting", None)
-    voice = {"voice_id": asked.text("voice"), "speed": asked.number("speed"), **(own if isinstance(own, dict) else {})}
+    voice = {"voice_id": asked.text("voice"), "speed": asked.number("speed"), **object_of(own)}
     told = {
         "model": asked.target.model,
         "text": asked.text("input"),

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from tianji.protocol.chat.support import decoded, without_none
+from tianji.protocol.loose import list_of, object_of
 from tianji.protocol.media.form import Asked, Json, as_form, lacking
 from tianji.protocol.media.ocr import held, members_of, source_of
 from tianji.protocol.media.tasks import Call, Left, Task, failed
@@ -104,13 +105,13 @@ def _told(asked: Asked) -> Json:
             lacking(asked, name, "it has nothing like it")
     pages = more.pop("pages", None)
     if pages is not None:
-        wanted = [page + 1 for page in pages if isinstance(page, int)] if isinstance(pages, list) else []
+        wanted = [page + 1 for page in list_of(pages) if isinstance(page, int)]
         place = "advanced_options" if asked.target.model == _LEGACY else "settings"
         own = more.get(place)
         if not wanted:
             lacking(asked, "pages", "it takes a list of numbers from 0 on")
         else:
-            more[place] = {"page_range": wanted, **(own if isinstance(own, dict) else {})}
+            more[place] = {"page_range": wanted, **object_of(own)}
     return without_none(more)
 
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from tianji.errors import InvalidRequest
 from tianji.protocol.chat.support import decoded, without_none
+from tianji.protocol.loose import object_of
 from tianji.protocol.media.form import Asked, Json, as_form, lacking
 from tianji.protocol.media.tasks import Call, Left, Task, failed
 from tianji.protocol.media.transcripts import OWN, PARAMETERS, Transcript, Word, answer_of, diarized
@@ -113,7 +114,7 @@ def _context(asked: Asked, nested: Json | None) -> Any:
     prompt = asked.text("prompt")
     if prompt is None:
         return own
-    return {"text": prompt, **(own if isinstance(own, dict) else {})}
+    return {"text": prompt, **object_of(own)}
 
 
 def _nested(members: Mapping[str, Any]) -> dict[str, Json]:

@@ -8,6 +8,7 @@ import msgspec
 from tianji.protocol.chat.answer import Chunk, Completion
 from tianji.protocol.chat.request import Request
 from tianji.protocol.chat.seam import Target
+from tianji.protocol.loose import objects_of
 from tianji.protocol.openai.answers import ChunkDecoder, OpenAIOutbound
 from tianji.protocol.openai.requests import forget_private, write_request
 
@@ -64,8 +65,7 @@ def members_of(request: Request, target: Target) -> Json:
 
 def messages_in(members: Json) -> Iterator[Json]:
     """Yield the message, or the piece of one, of each choice that has one."""
-    choices = members.get("choices")
-    for choice in choices if isinstance(choices, list) else ():
+    for choice in objects_of(members.get("choices")):
         for name in ("message", "delta"):
-            if isinstance(choice, dict) and isinstance(choice.get(name), dict):
+            if isinstance(choice.get(name), dict):
                 yield choice[name]

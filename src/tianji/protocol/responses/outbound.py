@@ -10,6 +10,7 @@ from tianji.protocol.chat.answer import Chunk, ChunkChoice, Completion, Delta, F
 from tianji.protocol.chat.request import Request, ThinkingBlock, ToolCall
 from tianji.protocol.chat.seam import Framing, StreamFailed, Target
 from tianji.protocol.chat.support import unreadable
+from tianji.protocol.loose import object_of
 from tianji.protocol.responses.reading import (
     SEARCH,
     Json,
@@ -137,9 +138,9 @@ class ResponsesDecoder:
         if kind in _FAILED:
             raise StreamFailed(_error(event))
         if kind in _ENDED:
-            return self._end(_member(event, "response"))
+            return self._end(object_of(event.get("response")))
         if kind == "response.created":
-            response = _member(event, "response")
+            response = object_of(event.get("response"))
             self._base = {
                 "id": str(response.get("id") or ""),
                 "created": created_of(response),
@@ -166,11 +167,11 @@ class ResponsesDecoder:
             make = _TEXTS.get(kind)
             return make(text) if make else self._argue(event, text)
         if kind == "response.output_item.added":
-            return self._begin_call(_index(event), call_of(_member(event, "item")))
+            return self._begin_call(_index(event), call_of(object_of(event.get("item"))))
         if kind == "response.output_item.done":
-            return self._done(event, _member(event, "item"))
+            return self._done(event, object_of(event.get("item")))
         if kind == "response.output_text.annotation.added":
-            return Delta(annotations=[nested_annotation(_member(event, "annotation"))])
+            return Delta(annotations=[nested_annotation(object_of(event.get("annotation")))])
         if kind == "response.reasoning_summary_part.added" and event.get("summary_index"):
             return Delta(reasoning_content="\n\n")
         return None
@@ -257,13 +258,8 @@ def _object(payload: bytes, target: Target) -> Json:
 
 def _error(event: Json) -> bytes:
     """Return an error as chat has it."""
-    error = event.get("error") or _member(event, "response").get("error") or event
+    error = event.get("error") or object_of(event.get("response")).get("error") or event
     return msgspec.json.encode({"error": error})
-
-
-def _member(event: Json, name: str) -> Json:
-    value = event.get(name)
-    return value if isinstance(value, dict) else {}
 
 
 def _index(event: Json) -> int:

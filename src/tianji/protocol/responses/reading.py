@@ -16,6 +16,7 @@ from tianji.protocol.chat.answer import (
     Usage,
 )
 from tianji.protocol.chat.request import FunctionCall, ThinkingBlock, ToolCall
+from tianji.protocol.loose import object_of, objects_of
 from tianji.protocol.responses.thoughts import block_of, summary_of
 
 Json = dict[str, Any]
@@ -25,16 +26,16 @@ _INCOMPLETE: Final = {"max_output_tokens": "length", "content_filter": "content_
 def completion_of(response: Json) -> Completion:
     """Return a whole answer."""
     message = AnswerMessage(role="assistant", content=None)
-    output = _list(response.get("output"))
+    output = objects_of(response.get("output"))
     for item in output:
         _take(message, item)
     called = bool(message.tool_calls)
-    said = [part for item in output if item.get("type") == "message" for part in _list(item.get("content"))]
+    said = [part for item in output if item.get("type") == "message" for part in objects_of(item.get("content"))]
     choice = Choice(
         index=0,
         message=message,
         finish_reason=finish_reason(response, called=called),
-        logprobs=logprobs_of([token for part in said for token in _list(part.get("logprobs"))]),
+        logprobs=logprobs_of([token for part in said for token in objects_of(part.get("logprobs"))]),
     )
     tier = response.get("service_tier")
     return Completion(
@@ -70,7 +71,7 @@ def usage_of(response: Json, searches: int | None = None) -> Usage | None:
     usage = response.get("usage")
     if not isinstance(usage, dict):
         return None
-    prompt, made = _dict(usage.get("input_tokens_details")), _dict(usage.get("output_tokens_details"))
+    prompt, made = object_of(usage.get("input_tokens_details")), object_of(usage.get("output_tokens_details"))
     found = Usage(
         prompt_tokens=_int(usage.get("input_tokens")),
         completion_tokens=_int(usage.get("output_tokens")),
@@ -83,8 +84,8 @@ def usage_of(response: Json, searches: int | None = None) -> Usage | None:
     if made:
         found.completion_tokens_details = CompletionDetails(reasoning_tokens=_int(made.get("reasoning_tokens")))
     if searches is None:
-        searches = sum(item.get("type") == SEARCH for item in _list(response.get("output")))
-    told = _int(_dict(_dict(response.get("tool_usage")).get("web_search")).get("num_requests"))
+        searches = sum(item.get("type") == SEARCH for item in objects_of(response.get("output")))
+    told = _int(object_of(object_of(response.get("tool_usage")).get("web_search")).get("num_requests"))
     if told or searches:
         found.server_tool_use = {"web_search_requests": told or searches}
     return found
@@ -98,7 +99,7 @@ def nested_annotation(annotation: Json) -> Json:
 
 def logprobs_of(tokens: object) -> Json | UnsetType:
     """Return the log probabilities of the tokens of a text as chat has them, UNSET where there are none."""
-    found = _list(tokens)
+    found = objects_of(tokens)
     return {"content": found, "refusal": None} if found else UNSET
 
 
@@ -124,7 +125,7 @@ def call_of(item: Json) -> ToolCall | None:
 def _take(message: AnswerMessage, item: Json) -> None:
     kind = item.get("type")
     if kind == "message":
-        for part in _list(item.get("content")):
+        for part in objects_of(item.get("content")):
             _say(message, part)
     elif kind == "reasoning":
         _think(message, item)
@@ -139,7 +140,7 @@ def _say(message: AnswerMessage, part: Json) -> None:
         message.refusal = (message.refusal or "") + str(part.get("refusal") or "")
         return
     message.content = (message.content or "") + str(part.get("text") or "")
-    if annotations := _list(part.get("annotations")):
+    if annotations := objects_of(part.get("annotations")):
         message.annotations = [*(message.annotations or ()), *map(nested_annotation, annotations)]
 
 
@@ -149,14 +150,6 @@ def _think(message: AnswerMessage, item: Json) -> None:
     if (block := block_of(item)) is not None:
         blocks: list[ThinkingBlock] = [*(message.thinking_blocks or ()), block]
         message.thinking_blocks = blocks
-
-
-def _list(value: object) -> list[Json]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _dict(value: object) -> Json:
-    return value if isinstance(value, dict) else {}
 
 
 def _int(value: object) -> int:

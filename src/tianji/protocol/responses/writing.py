@@ -15,6 +15,7 @@ from tianji.protocol.chat.request import Message, Part, Request, Tool
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.chat.support import lacking, refuse, without_none
 from tianji.protocol.chat.turns import speaker_of
+from tianji.protocol.loose import object_of
 from tianji.protocol.responses.thoughts import item_of
 
 _UNSUPPORTED: Final = frozenset(
@@ -169,7 +170,7 @@ def _text(request: Request) -> dict[str, Any]:
     wanted = request.response_format
     if wanted is not None:
         schema = wanted.get("json_schema")
-        found["format"] = {"type": wanted.get("type")} | (schema if isinstance(schema, dict) else {})
+        found["format"] = {"type": wanted.get("type")} | object_of(schema)
     if request.verbosity is not None:
         found["verbosity"] = request.verbosity
     return found

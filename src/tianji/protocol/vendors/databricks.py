@@ -3,10 +3,11 @@
 https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models
 """
 
-from typing import Any, Final
+from typing import Final
 
 from tianji.protocol.chat.request import Request
 from tianji.protocol.chat.seam import Target
+from tianji.protocol.loose import objects_of
 from tianji.protocol.openai.variant import Json, VariantOutbound, members_of, messages_in
 
 SUFFIX: Final = "/chat/completions"
@@ -35,15 +36,11 @@ def usual(members: Json) -> Json:
         parts = [part for part in content if isinstance(part, dict)]
         texts = [part["text"] for part in parts if isinstance(part.get("text"), str)]
         message["content"] = "".join(texts) or None
-        blocks = [_block(piece) for part in parts for piece in _pieces(part.get("summary"))]
+        blocks = [_block(piece) for part in parts for piece in objects_of(part.get("summary"))]
         if blocks:
             message["thinking_blocks"] = blocks
             message["reasoning_content"] = "".join(block.get("thinking") or "" for block in blocks)
     return members
-
-
-def _pieces(summary: Any) -> list[Json]:
-    return [piece for piece in summary if isinstance(piece, dict)] if isinstance(summary, list) else []
 
 
 def _block(piece: Json) -> Json:

@@ -16,6 +16,7 @@ from tianji.protocol.chat.seam import Target
 from tianji.protocol.chat.support import decoded_object, function_of, lacking, refuse, without_none
 from tianji.protocol.chat.turns import speaker_of
 from tianji.protocol.chat.words import words_of
+from tianji.protocol.loose import objects_of
 from tianji.protocol.openai.variant import Json, VariantOutbound, messages_in
 
 SUFFIX: Final = "/chat/completions"
@@ -80,12 +81,10 @@ def usual(members: Json, *, answered: str | None) -> Json:
         message["tool_calls"] = [
             {"index": 0, "id": f"call_{os.urandom(12).hex()}", "type": "function", "function": function}
         ]
-    choices = members.get("choices")
-    for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict):
-            reason = choice.get("finish_reason")
-            kind = "stop" if reason == "function_call" and answered is not None else reason
-            choice["finish_reason"] = _FINISH.get(kind, kind) if isinstance(kind, str) else None
+    for choice in objects_of(members.get("choices")):
+        reason = choice.get("finish_reason")
+        kind = "stop" if reason == "function_call" and answered is not None else reason
+        choice["finish_reason"] = _FINISH.get(kind, kind) if isinstance(kind, str) else None
     return members
 
 

@@ -13,6 +13,7 @@ from tianji.protocol.chat.support import decoded, lacking, unreadable
 from tianji.protocol.chat.turns import speaker_of
 from tianji.protocol.chat.whole import TALKS_ONLY, Said, WholeText, alone
 from tianji.protocol.chat.words import words_of
+from tianji.protocol.loose import list_of
 
 UNSUPPORTED: Final = TALKS_ONLY | {
     "n",
@@ -61,6 +62,5 @@ def _text(content: Any) -> str:
     """Return the words of a message, whose content may be a list of parts."""
     if isinstance(content, str):
         return content
-    parts = content if isinstance(content, list) else []
-    found = (part.get("text") if isinstance(part, dict) else part for part in parts)
+    found = (part.get("text") if isinstance(part, dict) else part for part in list_of(content))
     return "".join(text for text in found if isinstance(text, str))

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from tianji.protocol.chat.request import Request
 from tianji.protocol.chat.seam import Target
+from tianji.protocol.loose import objects_of
 from tianji.protocol.openai.variant import Json, VariantOutbound, members_of, messages_in
 
 SUFFIX: Final = "/chat/completions"
@@ -40,5 +41,5 @@ def _thinking(thought: str) -> Json:
 
 
 def _joined(parts: Any) -> str:
-    texts = [part.get("text") for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    texts = [part.get("text") for part in objects_of(parts)]
     return "".join(text for text in texts if isinstance(text, str))

@@ -3,7 +3,7 @@
 Its form is OpenAI's under other names, with a compartment and a way of serving around it, which the provider gives.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from tianji.errors import InvalidRequest
@@ -13,6 +13,7 @@ from tianji.protocol.chat.request import Message, Part, Request, Tool, ToolCall
 from tianji.protocol.chat.seam import Target
 from tianji.protocol.chat.support import function_of, lacking, refuse, without_none
 from tianji.protocol.chat.turns import speaker_of
+from tianji.protocol.loose import objects_of
 from tianji.protocol.openai.variant import Json, VariantOutbound
 
 SUFFIX: Final = "/20231130/actions/chat"
@@ -69,7 +70,7 @@ def usual(members: Json) -> Json:
     """Return an answer, or an event, under OpenAI's names."""
     said = members.get("chatResponse")
     if isinstance(said, dict):
-        choices = [_choice_of(each, "message") for each in objects(said.get("choices"))]
+        choices = [_choice_of(each, "message") for each in objects_of(said.get("choices"))]
         return without_none({"choices": choices, "usage": usage_of(said.get("usage"))})
     if not members.keys() & {"message", "finishReason", "usage"}:
         return members
@@ -155,13 +156,13 @@ def _choice_of(said: Json, member: str) -> Json:
 
 
 def _said(message: Any, *, piece: bool) -> Json:
-    texts = [part["text"] for part in objects(message.get("content")) if isinstance(part.get("text"), str)]
+    texts = [part["text"] for part in objects_of(message.get("content")) if isinstance(part.get("text"), str)]
     found: Json = {"role": "assistant"}
     if texts or not piece:
         found["content"] = "".join(texts) if texts else None
     if isinstance(message.get("reasoningContent"), str):
         found["reasoning_content"] = message["reasoningContent"]
-    calls = [_tool_call(call, at, piece=piece) for at, call in enumerate(objects(message.get("toolCalls")))]
+    calls = [_tool_call(call, at, piece=piece) for at, call in enumerate(objects_of(message.get("toolCalls")))]
     return found | {"tool_calls": calls} if calls else found
 
 
@@ -184,8 +185,3 @@ def usage_of(said: Any) -> Json | None:
         if isinstance(inner, dict) and isinstance(inner.get(own), int):
             found[details] = {name: inner[own]}
     return found
-
-
-def objects(value: Any) -> Iterator[Json]:
-    """Yield the objects in a list, none where it is no list."""
-    yield from (item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()

@@ -16,8 +16,9 @@ from tianji.protocol.chat.seam import Target
 from tianji.protocol.chat.support import decoded_object, lacking, refuse, without_none
 from tianji.protocol.chat.turns import speaker_of
 from tianji.protocol.chat.words import words_of
+from tianji.protocol.loose import object_of, objects_of
 from tianji.protocol.openai.variant import Json, VariantDecoder, VariantOutbound
-from tianji.protocol.vendors.oci import COMPARTMENT, SERVING, SUFFIX, objects, usage_of
+from tianji.protocol.vendors.oci import COMPARTMENT, SERVING, SUFFIX, usage_of
 
 UNSUPPORTED: Final = frozenset(
     {
@@ -137,7 +138,7 @@ def _calls(said: Json) -> Json:
             "type": "function",
             "function": {"name": str(call.get("name") or ""), "arguments": arguments_of(call.get("parameters") or {})},
         }
-        for at, call in enumerate(objects(said.get("toolCalls")))
+        for at, call in enumerate(objects_of(said.get("toolCalls")))
     ]
     return {"tool_calls": calls} if calls else {}
 
@@ -193,9 +194,9 @@ def _tool(tool: Tool, target: Target) -> Json | None:
 
 
 def _parameters(schema: Mapping[str, Any]) -> Iterator[tuple[str, Json]]:
-    properties, required = schema.get("properties"), schema.get("required")
-    for name, each in properties.items() if isinstance(properties, dict) else ():
-        given = each if isinstance(each, dict) else {}
+    required = schema.get("required")
+    for name, each in object_of(schema.get("properties")).items():
+        given = object_of(each)
         kind = given.get("type")
         yield (
             name,

@@ -11,6 +11,7 @@ import msgspec
 
 from tianji._core.sockets.farewell import Farewell
 from tianji.errors import TianjiError
+from tianji.protocol.loose import object_of
 from tianji.realtime.judged.judging import Judged, Relaying, Said, Talk, Turn
 from tianji.realtime.watching import code_of
 
@@ -103,7 +104,7 @@ class JudgedLive(Judged):
         if not self.talk.answers or (self._turn is None and not answers(tree) and tree.keys() <= _SILENT):
             return [(False, message)]
         turn = self._turn or self._begun()
-        content = _object(tree.get("serverContent"))
+        content = object_of(tree.get("serverContent"))
         if "toolCall" in tree or any(name in content for name in _ENDS):
             self._turn = None
         turn.take(bytes(message), last=self._turn is None, aloud=any(sign in message for sign in _ALOUD))
@@ -157,15 +158,11 @@ def read(message: bytes) -> Json:
 
 def heard_in(tree: Json) -> str:
     """Return what the user was heard to say."""
-    text = _object(_object(tree.get("serverContent")).get("inputTranscription")).get("text")
+    text = object_of(object_of(tree.get("serverContent")).get("inputTranscription")).get("text")
     return text if isinstance(text, str) else ""
 
 
 def answers(tree: Json) -> bool:
     """Whether a model says something, or has said all."""
-    content = _object(tree.get("serverContent"))
+    content = object_of(tree.get("serverContent"))
     return "toolCall" in tree or not content.keys() <= _HEARD or not tree
-
-
-def _object(value: object) -> Json:
-    return value if isinstance(value, dict) else {}

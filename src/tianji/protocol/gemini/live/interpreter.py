@@ -16,6 +16,7 @@ import msgspec
 from tianji.protocol.gemini.live.answer import Answer, Event
 from tianji.protocol.gemini.live.setup import detects_turns, setup_of, takes_as_it_comes
 from tianji.protocol.gemini.live.usage import realtime_usage
+from tianji.protocol.loose import list_of, object_of
 
 Json = dict[str, Any]
 Said = tuple[bool, bytes]  # whether it goes upstream, and a message
@@ -81,7 +82,7 @@ class Interpreter:
                 return []
             return [self._complaint(f"Unknown event type {str(kind)[:64]!r}", "type")]
         if self._setup is None:
-            self._setup = setup_of(_object(event.get("session")) if kind == "session.update" else {}, self._model)
+            self._setup = setup_of(object_of(event.get("session")) if kind == "session.update" else {}, self._model)
             said.append((True, _encode({"setup": self._setup})))
         for one in take(event):
             if isinstance(one, bytes):
@@ -100,7 +101,7 @@ class Interpreter:
         return []
 
     def _update(self, event: Json) -> Iterator[Event | bytes]:
-        self._session = {**self._session, **_object(event.get("session"))}
+        self._session = {**self._session, **object_of(event.get("session"))}
         if self._updated or self._ready:  # Google sets a conversation up once
             yield {"type": "session.updated", "session": self._described()}
         self._updated = True
@@ -118,14 +119,14 @@ class Interpreter:
         yield _encode({"realtimeInput": over})
 
     def _item(self, event: Json) -> Iterator[Event | bytes]:
-        item = dict(_object(event.get("item")))
+        item = dict(object_of(event.get("item")))
         shown = {"id": _new("item"), "object": "realtime.item", "status": "completed", **item}
         yield {"type": "conversation.item.added", "previous_item_id": None, "item": shown}
         yield {"type": "conversation.item.done", "previous_item_id": None, "item": shown}
         if item.get("type") == "function_call_output":
             yield _encode({"toolResponse": {"functionResponses": [self._result(item)]}})
             return
-        parts = [part for one in _list(item.get("content")) if (part := _part(_object(one))) is not None]
+        parts = [part for one in list_of(item.get("content")) if (part := _part(object_of(one))) is not None]
         role = "model" if item.get("role") == "assistant" else "user"
         if parts and self._as_it_comes:
             yield from _as_it_comes(role, parts)
@@ -151,22 +152,22 @@ class Interpreter:
                 said.append(self._to_client({"type": "session.updated", "session": self._described()}))
             said += ((True, message) for message in self._waiting)
             self._waiting.clear()
-        said += map(self._to_client, self._content(_object(event.get("serverContent"))))
-        said += map(self._to_client, self._tools(_object(event.get("toolCall"))))
+        said += map(self._to_client, self._content(object_of(event.get("serverContent"))))
+        said += map(self._to_client, self._tools(object_of(event.get("toolCall"))))
         return said
 
     def _content(self, content: Mapping[str, Any]) -> Iterator[Event]:
-        if heard := _object(content.get("inputTranscription")).get("text"):
+        if heard := object_of(content.get("inputTranscription")).get("text"):
             self._heard.append(str(heard))
-        parts = _object(content.get("modelTurn")).get("parts")
-        spoken = _object(content.get("outputTranscription")).get("text")
+        parts = object_of(content.get("modelTurn")).get("parts")
+        spoken = object_of(content.get("outputTranscription")).get("text")
         if isinstance(parts, list) or spoken:
             yield from self._transcript()
             if self._answer is None:
                 self._answer = Answer(_new("resp"), _new("item"))
                 yield from self._answer.begin()
-            for part in parts if isinstance(parts, list) else ():
-                yield from self._answer.part(_object(part))
+            for part in list_of(parts):
+                yield from self._answer.part(object_of(part))
             if spoken:
                 yield from self._answer.transcript(str(spoken))
         if content.get("turnComplete") or content.get("interrupted"):
@@ -181,7 +182,7 @@ class Interpreter:
             yield {"type": kind, "item_id": _new("item"), "content_index": 0, "transcript": text}
 
     def _tools(self, call: Mapping[str, Any]) -> Iterator[Event]:
-        calls = [one for one in _list(call.get("functionCalls")) if isinstance(one, dict)]
+        calls = [one for one in list_of(call.get("functionCalls")) if isinstance(one, dict)]
         if not calls:
             return
         yield from self._transcript()
@@ -255,14 +256,6 @@ def _response(output: object) -> Json:
     except (msgspec.DecodeError, RecursionError):
         found = output
     return found if isinstance(found, dict) else {"result": found}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _new(kind: str) -> str:

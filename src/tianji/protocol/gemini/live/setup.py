@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tianji.protocol.gemini.schemas import clean
+from tianji.protocol.loose import list_of, object_of
 
 Json = dict[str, Any]
 # voices that OpenAI has and Google has not; asked for one of these, Google speaks with its usual one
@@ -30,8 +31,8 @@ def takes_as_it_comes(model: str) -> bool:
 
 def setup_of(session: Mapping[str, Any], model: str) -> Json:
     """Return the setup for a session, general or beta form. `model`: as the upstream calls it, a path or a name."""
-    sound = _object(session.get("audio"))
-    heard, spoken = _object(sound.get("input")), _object(sound.get("output"))
+    sound = object_of(session.get("audio"))
+    heard, spoken = object_of(sound.get("input")), object_of(sound.get("output"))
     modalities = ["AUDIO"] if _SPEAKS_ONLY in model else _modalities(session)
     generation: Json = {"responseModalities": modalities}
     _copy(session, generation, {"temperature": "temperature"})
@@ -44,7 +45,7 @@ def setup_of(session: Mapping[str, Any], model: str) -> Json:
     setup: Json = {"model": model, "generationConfig": generation}
     if isinstance(instructions := session.get("instructions"), str) and instructions:
         setup["systemInstruction"] = {"parts": [{"text": instructions}]}
-    declared = [made for tool in _list(session.get("tools")) if (made := _declaration(tool)) is not None]
+    declared = [made for tool in list_of(session.get("tools")) if (made := _declaration(tool)) is not None]
     if declared:
         setup["tools"] = [{"functionDeclarations": declared}]
     detection = heard.get("turn_detection", session.get("turn_detection", {}))
@@ -59,21 +60,21 @@ def setup_of(session: Mapping[str, Any], model: str) -> Json:
 
 def detects_turns(setup: Mapping[str, Any]) -> bool:
     """Whether Google hears by itself where a turn begins and ends."""
-    config = _object(setup.get("realtimeInputConfig"))
-    return not _object(config.get("automaticActivityDetection")).get("disabled", False)
+    config = object_of(setup.get("realtimeInputConfig"))
+    return not object_of(config.get("automaticActivityDetection")).get("disabled", False)
 
 
 def _modalities(session: Mapping[str, Any]) -> list[str]:
     """Return the one that answers have: Google gives one of them alone, and sound where both are asked for."""
-    named = session.get("output_modalities", session.get("modalities"))
-    words = [word for word in named if isinstance(word, str)] if isinstance(named, list) else []
+    named = list_of(session.get("output_modalities", session.get("modalities")))
+    words = [word for word in named if isinstance(word, str)]
     return ["TEXT"] if words and "audio" not in words else ["AUDIO"]
 
 
 def _detection(said: object) -> Json:
     if said is None:
         return {"disabled": True}  # the client says where turns end
-    told = _object(said)
+    told = object_of(said)
     found: Json = {}
     if told.get("create_response") is False:
         found["disabled"] = True
@@ -82,7 +83,7 @@ def _detection(said: object) -> Json:
 
 
 def _declaration(tool: object) -> Json | None:
-    told = _object(tool)
+    told = object_of(tool)
     if told.get("type") != "function" or not isinstance(told.get("name"), str):
         return None
     found: Json = {"name": told["name"]}
@@ -94,11 +95,3 @@ def _declaration(tool: object) -> Json | None:
 
 def _copy(given: Mapping[str, Any], into: Json, names: Mapping[str, str]) -> None:
     into.update((new, given[old]) for old, new in names.items() if given.get(old) is not None)
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
