@@ -5,12 +5,12 @@ it succeeded. Names are kept as keyed hashes in a table that never grows: of man
 """
 
 from _blake2 import blake2b  # of hashlib, which loads OpenSSL: too much for the parent process
-from mmap import mmap
 from os import urandom
 
 cimport cython
-from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint64_t
+
+from tianji._core.sharing.shm cimport SharedMemory
 
 cdef extern from "attempts.h":
     enum:
@@ -28,30 +28,21 @@ cdef extern from "attempts.h":
     void attempt_rest(attempt_row *row, uint64_t now) noexcept
 
 cdef object hashed = blake2b
-cdef object new_mapping = mmap
 cdef object random_bytes = urandom
 
 MOST = ATTEMPT_MOST - 1  # the largest limit
 
 
 @cython.final
-cdef class AttemptTable:
+cdef class AttemptTable(SharedMemory):
     """Attempts in shared memory. Make it before the fork; a process may be killed at any moment."""
 
-    cdef Py_buffer _view
-    cdef bint _mapped
     cdef attempt_table *_table
     cdef bytes _key
 
     def __cinit__(self):
-        PyObject_GetBuffer(new_mapping(-1, sizeof(attempt_table)), &self._view, PyBUF_WRITABLE)
-        self._mapped = True
-        self._table = <attempt_table*>self._view.buf
+        self._table = <attempt_table*>self._map(sizeof(attempt_table))
         self._key = random_bytes(16)
-
-    def __dealloc__(self):
-        if self._mapped:
-            PyBuffer_Release(&self._view)
 
     cdef uint64_t _hashed(self, str name) except? 0:
         digest = hashed(name.encode("utf-8", "surrogatepass"), digest_size=8, key=self._key).digest()

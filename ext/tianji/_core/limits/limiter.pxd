@@ -2,6 +2,8 @@
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
+from tianji._core.sharing.shm cimport SharedMemory
+
 cdef extern from "window.h":
     enum:
         WINDOW_STEPS
@@ -129,10 +131,8 @@ cdef enum:
     MOST_LIMITS = 32  # that a request is held against
 
 
-cdef class LimitTable:
+cdef class LimitTable(SharedMemory):
     cdef limiter_table *_table
-    cdef Py_buffer _view
-    cdef bint _mapped
     cdef public double shift  # seconds to add to the clock for the time since 1970
     cdef bytes _key           # of the hash, drawn before the fork: nobody outside can make two names collide
     cdef int _pid             # the process that _seat belongs to; 0: none yet

@@ -1,7 +1,6 @@
 """What callers may have, counted by all workers of a machine together: requests and tokens of the last minute,
 requests at a time, and money of a period.
 
-The memory is anonymous, so it is shared by the process that made it and its later children, and it ends with them.
 Times are seconds of one clock, which the caller reads and hands in: CLOCK_MONOTONIC in production.
 
 In a minute no more than a limit goes through, whichever 60 seconds one looks at: what was used counts for 60 to 62
@@ -9,11 +8,9 @@ seconds (window.h). A limit of N lets N through at once when the window is empty
 """
 
 from _blake2 import blake2b  # of hashlib, which loads OpenSSL: too much for the parent process
-from mmap import mmap
 from os import getpid, urandom
 
 cimport cython
-from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.math cimport ceil
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
@@ -35,7 +32,6 @@ cdef extern from "limiter.h":
     int64_t limiter_sweep(limiter_table *t, int32_t self, int64_t first, int64_t last) noexcept
 
 cdef object hashed = blake2b
-cdef object new_mapping = mmap
 cdef object own_pid = getpid
 cdef object random_bytes = urandom
 
@@ -66,7 +62,7 @@ cdef int64_t first_of(LimitTable table, int part, int parts) except -1:
 
 
 @cython.final
-cdef class LimitTable:
+cdef class LimitTable(SharedMemory):
     """Rows of all that is limited. Make it before the fork; a Limit is asked for in the process that uses it.
 
     capacity: how many rows there are, 4.1 KB each once they are used; rounded up to a multiple of 16. A row that was
@@ -81,15 +77,9 @@ cdef class LimitTable:
         if not 2 <= capacity <= MAX_CAPACITY:
             raise ValueError(f"capacity must be from 2 to {MAX_CAPACITY}")
         capacity = (capacity + LIMITER_WAYS - 1) // LIMITER_WAYS * LIMITER_WAYS
-        PyObject_GetBuffer(new_mapping(-1, limiter_size(capacity)), &self._view, PyBUF_WRITABLE)
-        self._mapped = True
-        self._table = limiter_init(self._view.buf, capacity)
+        self._table = limiter_init(self._map(limiter_size(capacity)), capacity)
         self._key = random_bytes(16)
         self.shift = shift
-
-    def __dealloc__(self):
-        if self._mapped:
-            PyBuffer_Release(&self._view)
 
     cdef int _sit(self) except -1:
         # What the parent process knew of itself is not true of its child.

@@ -1,7 +1,8 @@
 """How many tokens a text has, exactly as tiktoken counts."""
 
-from cpython.buffer cimport Py_buffer
 from libc.stdint cimport uint8_t, uint32_t
+
+from tianji._core.sharing.shm cimport SharedMemory
 
 
 cdef extern from "bpe.h" nogil:
@@ -30,11 +31,9 @@ cdef extern from "bpe.h" nogil:
     ) noexcept
 
 
-cdef class Vocabulary:
+cdef class Vocabulary(SharedMemory):
     # Immutable but for the block of `_table`, which is filled on first use.
     cdef bpe _table
-    cdef Py_buffer _view
-    cdef bint _mapped
     cdef object _load
 
     cpdef int prepare(self) except -1

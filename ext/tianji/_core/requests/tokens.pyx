@@ -4,10 +4,7 @@ A vocabulary is a table of some megabytes, made on first use in memory that was 
 them count with one copy, and while nobody counts there is none. Counting needs no GIL.
 """
 
-from mmap import mmap
-
 cimport cython
-from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t
 from libc.stdlib cimport calloc, free
@@ -17,15 +14,13 @@ cdef extern from "Python.h":
     const Py_ssize_t PY_SSIZE_T_MAX
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
 
-cdef object new_mapping = mmap
-
 cdef enum:
     MAX_TOKENS = 1 << 20
     UTF8_MOST = 4  # bytes of a character
 
 
 @cython.final
-cdef class Vocabulary:
+cdef class Vocabulary(SharedMemory):
     """The tokens of an encoding and its rule for cutting a text into pieces.
 
     rule: cl100k or o200k. tokens: how many there are, special ones not counted. load: gives them in the form that
@@ -46,13 +41,7 @@ cdef class Vocabulary:
         if not BPE_BYTES <= tokens <= MAX_TOKENS:
             raise ValueError(f"tokens must be from {BPE_BYTES} to {MAX_TOKENS}")
         self._load = load
-        PyObject_GetBuffer(new_mapping(-1, bpe_size(tokens)), &self._view, PyBUF_WRITABLE)
-        self._mapped = True
-        bpe_lay(&self._table, number, tokens, self._view.buf)
-
-    def __dealloc__(self):
-        if self._mapped:
-            PyBuffer_Release(&self._view)
+        bpe_lay(&self._table, number, tokens, self._map(bpe_size(tokens)))
 
     @property
     def ready(self):

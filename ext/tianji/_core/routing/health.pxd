@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-from tianji._core.sharing.shm cimport shm_table
+from tianji._core.sharing.shm cimport SharedMemory, shm_table
 
 
 cdef extern from "health.h":
@@ -83,10 +83,8 @@ cdef extern from "health.h":
     void pace_refused(health_pace *pace, int64_t in_flight, uint32_t began, uint32_t now) noexcept nogil
 
 
-cdef class HealthTable:
+cdef class HealthTable(SharedMemory):
     cdef health_table *_table
-    cdef Py_buffer _view
-    cdef bint _mapped
     cdef double shift     # seconds to add for minutes that begin with those of the wall clock
     cdef bytes _key       # of the hash, drawn before the fork: nobody outside can make two ids collide
     cdef int _pid         # the process that _seat belongs to; 0: none yet

@@ -1,18 +1,15 @@
 """What the workers of a machine know together about each deployment: rests, load, usage, outcomes, durations.
 
-The memory is anonymous, so it is shared by the process that made it and its later children, and it ends with them. A
-deployment is known by its id, so what is known outlives a reload of the configuration.
+A deployment is known by its id, so what is known outlives a reload of the configuration.
 
 Times are seconds of one clock, which the caller reads and hands in: CLOCK_MONOTONIC in production, which all processes
 of a machine share, and any other in tests.
 """
 
 from _blake2 import blake2b  # of hashlib, which loads OpenSSL: too much for the parent process
-from mmap import mmap
 from os import getpid, urandom
 
 cimport cython
-from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 
@@ -41,7 +38,6 @@ cdef extern from "health.h":
     void health_wake(int64_t *rest, int64_t until) noexcept
 
 cdef object hashed = blake2b
-cdef object new_mapping = mmap
 cdef object own_pid = getpid
 cdef object random_bytes = urandom
 
@@ -54,7 +50,7 @@ LARGEST_COUNT = HEALTH_COUNT_MASK  # requests or tokens of a minute, where count
 
 
 @cython.final
-cdef class HealthTable:
+cdef class HealthTable(SharedMemory):
     """The health of deployments. Make it before the fork; a Health is asked for in the process that uses it.
 
     capacity: how many deployments have a place; each takes 1.9 KiB once it is used. One beyond it is known to its own
@@ -67,16 +63,10 @@ cdef class HealthTable:
     def __cinit__(self, int capacity=4096, double shift=0):
         if not 2 <= capacity <= MAX_CAPACITY:
             raise ValueError(f"capacity must be from 2 to {MAX_CAPACITY}")
-        PyObject_GetBuffer(new_mapping(-1, health_size(capacity)), &self._view, PyBUF_WRITABLE)
-        self._mapped = True
-        self._table = health_init(self._view.buf, capacity)
+        self._table = health_init(self._map(health_size(capacity)), capacity)
         self._key = random_bytes(16)
         self.shift = shift
         self._known = {}
-
-    def __dealloc__(self):
-        if self._mapped:
-            PyBuffer_Release(&self._view)
 
     cdef int _sit(self) except -1:
         # What the parent process knew of itself is not true of its child.

@@ -3,6 +3,8 @@
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
+from tianji._core.sharing.shm cimport SharedMemory
+
 cdef extern from "revision.h":
     ctypedef struct revision_ring:
         pass
@@ -11,10 +13,8 @@ cdef extern from "revision.h":
 
 
 @cython.final
-cdef class Revisions:
+cdef class Revisions(SharedMemory):
     cdef revision_ring *_ring
-    cdef Py_buffer _view
-    cdef bint _mapped
 
     cpdef int publish(self, int64_t tag) except -1
     cpdef tuple since(self, uint64_t seen)

@@ -4,10 +4,7 @@ Whoever changed something publishes its tag when the change is in the database; 
 `head` with the one that it read last, and asks since() what to forget when they differ.
 """
 
-from mmap import mmap
-
 cimport cython
-from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int64_t, uint64_t
 
 cdef extern from "revision.h":
@@ -22,8 +19,6 @@ cdef extern from "revision.h":
     void revision_advance(revision_ring *ring, int64_t to) noexcept
     int64_t revision_position(const revision_ring *ring) noexcept
 
-cdef object new_mapping = mmap
-
 EVERYTHING = 0           # the tag of a change that leaves nothing to rely on
 TAG_BITS = REVISION_TAG_BITS
 MEMORY = REVISION_ENTRIES  # so many changes are remembered
@@ -31,17 +26,11 @@ JOBS = REVISION_JOBS       # so many jobs have turns, numbered from 0
 
 
 @cython.final
-cdef class Revisions:
+cdef class Revisions(SharedMemory):
     """A ring of tags in shared memory. Make it before the fork; a process may be killed at any moment."""
 
     def __cinit__(self):
-        PyObject_GetBuffer(new_mapping(-1, sizeof(revision_ring)), &self._view, PyBUF_WRITABLE)
-        self._mapped = True
-        self._ring = <revision_ring*>self._view.buf
-
-    def __dealloc__(self):
-        if self._mapped:
-            PyBuffer_Release(&self._view)
+        self._ring = <revision_ring*>self._map(sizeof(revision_ring))
 
     @property
     def head(self):

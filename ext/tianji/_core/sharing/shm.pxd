@@ -1,4 +1,4 @@
-"""Counters in shared memory, exact over all processes of a machine."""
+"""Memory that processes share, and counters in it, exact over all processes of a machine."""
 
 cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
@@ -29,11 +29,16 @@ cdef extern from "shm_table.h":
     int64_t shm_find(shm_table *table, uint64_t hash, int64_t count) noexcept
 
 
-@cython.final
-cdef class SharedCounters:
-    cdef shm_table *_table
+cdef class SharedMemory:
     cdef Py_buffer _view
     cdef bint _mapped
+
+    cdef void *_map(self, size_t size) except NULL
+
+
+@cython.final
+cdef class SharedCounters(SharedMemory):
+    cdef shm_table *_table
     cdef bytes _key       # of the hash, drawn before the fork: nobody outside can make two names collide
     cdef dict _slots      # name -> slot, this process's cache
 

@@ -1,6 +1,5 @@
-"""Counters in shared memory, exact over all processes of a machine.
+"""Memory that processes share, and counters in it, exact over all processes of a machine.
 
-The segment is anonymous, so it is shared by the process that made it and its later children, and it ends with them.
 Names are Prometheus series, such as `tianji_requests_total{model="gpt-4o",status="2xx"}`.
 """
 
@@ -28,8 +27,22 @@ cdef str OVERFLOW = "tianji_metrics_dropped_updates_total"  # the series of slot
 cdef double MAX_SECONDS = 1e9  # 31 years; in microseconds, thousands of them fit into 63 bits
 
 
+cdef class SharedMemory:
+    """What lies in memory of the process that made it and of its later children, and ends with the last of them."""
+
+    cdef void *_map(self, size_t size) except NULL:
+        # Memory of `size` bytes, all zero; asked for once, when the object is made.
+        PyObject_GetBuffer(new_mapping(-1, size), &self._view, PyBUF_WRITABLE)
+        self._mapped = True
+        return self._view.buf
+
+    def __dealloc__(self):
+        if self._mapped:
+            PyBuffer_Release(&self._view)
+
+
 @cython.final
-cdef class SharedCounters:
+cdef class SharedCounters(SharedMemory):
     """Named 64-bit counters. Make them before the fork; every process may create, change and read any of them.
 
     capacity: how many series there may be, 256 bytes each. A series beyond it is not lost silently: it gets slot 0,
@@ -39,16 +52,10 @@ cdef class SharedCounters:
     def __cinit__(self, int capacity=4096):
         if not 2 <= capacity <= MAX_CAPACITY:
             raise ValueError(f"capacity must be from 2 to {MAX_CAPACITY}")
-        PyObject_GetBuffer(new_mapping(-1, shm_size(capacity)), &self._view, PyBUF_WRITABLE)
-        self._mapped = True
-        self._table = shm_init(self._view.buf, capacity)
+        self._table = shm_init(self._map(shm_size(capacity)), capacity)
         self._key = random_bytes(16)
         self._slots = {}
         shm_name(self._table.cells, OVERFLOW.encode(), len(OVERFLOW), 0)
-
-    def __dealloc__(self):
-        if self._mapped:
-            PyBuffer_Release(&self._view)
 
     cdef int _check(self, int slot) except -1:
         if not 0 <= slot < self._table.capacity:

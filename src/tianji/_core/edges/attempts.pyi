@@ -1,9 +1,11 @@
 from typing import Final, Self, final
 
+from tianji._core.sharing.shm import SharedMemory
+
 MOST: Final[int]
 
 @final
-class AttemptTable:
+class AttemptTable(SharedMemory):
     def __new__(cls) -> Self: ...
     def take(self, name: str, now: float, *, most: int, window: int, rest: int) -> int: ...
     def stop(self, name: str, now: float) -> None: ...

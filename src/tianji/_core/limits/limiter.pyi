@@ -1,12 +1,14 @@
 from collections.abc import Callable
 from typing import Final, Self, final
 
+from tianji._core.sharing.shm import SharedMemory
+
 KIND_NAMES: Final[tuple[str, ...]]
 LARGEST_SET: Final[int]
 LARGEST_NAME: Final[int]
 
 @final
-class LimitTable:
+class LimitTable(SharedMemory):
     shift: float
     def __new__(cls, capacity: int = 32768, shift: float = 0) -> Self: ...
     @property

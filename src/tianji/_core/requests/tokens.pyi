@@ -1,8 +1,10 @@
 from collections.abc import Callable
 from typing import Self, final
 
+from tianji._core.sharing.shm import SharedMemory
+
 @final
-class Vocabulary:
+class Vocabulary(SharedMemory):
     def __new__(cls, rule: str, tokens: int, load: Callable[[], bytes]) -> Self: ...
     @property
     def ready(self) -> bool: ...

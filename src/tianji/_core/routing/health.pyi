@@ -1,11 +1,13 @@
 from typing import Final, Self, final
 
+from tianji._core.sharing.shm import SharedMemory
+
 LARGEST_SAMPLE: Final[int]
 FAILURE_KINDS: Final[int]
 LARGEST_COUNT: Final[int]
 
 @final
-class HealthTable:
+class HealthTable(SharedMemory):
     def __new__(cls, capacity: int = 4096, shift: float = 0) -> Self: ...
     def health(self, id: str) -> Health: ...  # noqa: A002 - the gateway's word for it everywhere
     def minute(self, now: float) -> int: ...

@@ -1,12 +1,14 @@
 from typing import Self, final
 
+from tianji._core.sharing.shm import SharedMemory
+
 EVERYTHING: int
 TAG_BITS: int
 MEMORY: int
 JOBS: int
 
 @final
-class Revisions:
+class Revisions(SharedMemory):
     def __new__(cls) -> Self: ...
     @property
     def head(self) -> int: ...

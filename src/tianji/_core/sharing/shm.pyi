@@ -1,7 +1,12 @@
 from typing import Self, final
 
+from typing_extensions import disjoint_base
+
+@disjoint_base
+class SharedMemory: ...
+
 @final
-class SharedCounters:
+class SharedCounters(SharedMemory):
     def __new__(cls, capacity: int = 4096) -> Self: ...
     def slot(self, name: str) -> int: ...
     def add(self, slot: int, n: int) -> int: ...
