@@ -99,24 +99,27 @@ class _Work(Errand):
             async with held if self._row.begins else contextlib.nullcontext():
                 await self._stream(client, place, request)
             return
-        if self._row.creates is BATCH:
-            file = _file_of(self._asking, members)
-            counts = {place.group or "": Counted(file.rows, file.tokens)}
-            async with self._desk.charging.batch(self._exchange, self._caller, place.provider, counts) as taken:
-                answer = await self._fetch(place, request)
-                taken.id = str(answer.get("id"))
-        elif self._row.creates in (JOB, EVAL_RUN) or self._row.begins:
-            async with self._desk.charging.request(self._exchange, self._caller, place.group or ""):
-                answer = await self._fetch(place, request)
-        else:
-            answer = await self._fetch(place, request)
-        answer = await self._remembered(answer, place)
+        answer = await self._remembered(await self._paid(place, request, members), place)
         if self._row.deletes:
             await self._delete_others(place)
         if reader is not None:
             left = await reader.whole(self._row.spoken, place.group or "", msgspec.json.encode(answer))
             answer = msgspec.json.decode(left)
         respond(self._exchange, answer, place)
+
+    async def _paid(self, place: Place, request: Request, members: Json) -> Json:
+        """Return what the upstream answers; where that makes something that costs, the caller's limits allow it."""
+        if self._row.creates is BATCH:
+            file = _file_of(self._asking, members)
+            counts = {place.group or "": Counted(file.rows, file.tokens)}
+            async with self._desk.charging.batch(self._exchange, self._caller, place.provider, counts) as taken:
+                answer = await self._fetch(place, request)
+                taken.id = str(answer.get("id"))
+                return answer
+        if self._row.creates in (JOB, EVAL_RUN) or self._row.begins:
+            async with self._desk.charging.request(self._exchange, self._caller, place.group or ""):
+                return await self._fetch(place, request)
+        return await self._fetch(place, request)
 
     async def _stream(self, client: Exchange, place: Place, request: Request) -> None:
         """Hand on the events of a run."""
