@@ -82,17 +82,18 @@ class Message:
     def _add_rest(self, request: Request, target: Target) -> None:
         if request.stop is not None and (stops := _stops(request.stop, target)):
             self.body["stop_sequences"] = stops
-        named = request.metadata.get("user_id") if isinstance(request.metadata, dict) else None
-        for user in (named, request.user):
-            if isinstance(user, str) and user and not _PERSONAL.fullmatch(user):
-                self.body["metadata"] = {"user_id": user}
-                break
+        if (user := _user(request)) is not None:
+            self.body["metadata"] = {"user_id": user}
         if request.service_tier in _TIERS:
             self.body["service_tier"] = _TIERS[request.service_tier]
         elif request.service_tier is not None:
             refuse(target, "service_tier", "it knows auto and default")
         if request.stream:
             self.body["stream"] = True
+        self._add_own(request, target)
+
+    def _add_own(self, request: Request, target: Target) -> None:
+        """Add what is this upstream's own, and what the configuration lets pass."""
         if request.extra is not None:
             for name, value in request.extra.items():
                 own = self.body.get(name)
@@ -184,6 +185,13 @@ class MessagesOutbound:
 def outbound(request: Request, target: Target) -> MessagesOutbound:
     """Write a request."""
     return MessagesOutbound(request, target)
+
+
+def _user(request: Request) -> str | None:
+    """Return whom the request is for, unless that is an address or a number of somebody."""
+    named = request.metadata.get("user_id") if isinstance(request.metadata, dict) else None
+    users = (user for user in (named, request.user) if isinstance(user, str) and user)
+    return next((user for user in users if not _PERSONAL.fullmatch(user)), None)
 
 
 def _stops(stop: str | list[str], target: Target) -> list[str]:
