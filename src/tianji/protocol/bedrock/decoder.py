@@ -149,17 +149,8 @@ class Decoder:
             yield self._piece(index, wire.Piece(tool_use=wire.InputPiece(arguments)))
         if block.text:
             yield self._piece(index, wire.Piece(text=block.text))
-        if (reasoning := block.reasoning_content) is not None:
-            text = reasoning.reasoning_text
-            if reasoning.redacted_content:
-                yield self._piece(
-                    index,
-                    wire.Piece(reasoning_content=wire.ReasoningPiece(redacted_content=reasoning.redacted_content)),
-                )
-            if text is not None and text.text:
-                yield self._piece(index, wire.Piece(reasoning_content=wire.ReasoningPiece(text=text.text)))
-            if text is not None and text.signature:
-                yield self._piece(index, wire.Piece(reasoning_content=wire.ReasoningPiece(signature=text.signature)))
+        for piece in _thoughts(block.reasoning_content):
+            yield self._piece(index, wire.Piece(reasoning_content=piece))
         if block.citations_content is not None:
             for said in block.citations_content.content or []:
                 yield self._piece(index, wire.Piece(text=said.text))
@@ -228,6 +219,19 @@ def _thought(piece: wire.ReasoningPiece) -> Delta:
         return Delta()
     block = ThinkingBlock(type="thinking", thinking=piece.text)
     return Delta(reasoning_content=piece.text, thinking_blocks=[block])
+
+
+def _thoughts(thought: wire.Reasoning | None) -> Iterator[wire.ReasoningPiece]:
+    """Yield a thought as a stream would say it."""
+    if thought is None:
+        return
+    if thought.redacted_content:
+        yield wire.ReasoningPiece(redacted_content=thought.redacted_content)
+    said = thought.reasoning_text
+    if said is not None and said.text:
+        yield wire.ReasoningPiece(text=said.text)
+    if said is not None and said.signature:
+        yield wire.ReasoningPiece(signature=said.signature)
 
 
 def failure(kind: str, payload: bytes) -> bytes:
