@@ -235,18 +235,24 @@ def _searched(call: Call, asked: Search) -> Wanted:
             wanted.narrow = True
     if asked.status_filter == SUCCESS:
         wanted.rows.append(LEDGER_ROWS.c.status == SUCCESS)
-    if asked.status_filter == FAILURE or asked.error_code is not None or asked.error_message is not None:
-        wanted.rows.append(finding.failed())
+    if failures := _failures(asked):
+        wanted.rows += failures
         wanted.narrow = True
-    if asked.error_code is not None:
-        wanted.rows.append(LEDGER_ROWS.c.error_code == asked.error_code)
-    if asked.error_message is not None:
-        wanted.rows.append(contains(LEDGER_ROWS.c.error_message, asked.error_message))
     if asked.cache_hit_filter is not None:
         wanted.rows.append(finding.hit(asked.cache_hit_filter))
     wanted.rows += [cost >= _nanos(asked.min_spend, "min_spend")] if asked.min_spend is not None else []
     wanted.rows += [cost <= _nanos(asked.max_spend, "max_spend")] if asked.max_spend is not None else []
     return wanted
+
+
+def _failures(asked: Search) -> "list[sa.ColumnElement[bool]]":
+    """Return what is asked of failures; nothing where they are not asked for."""
+    found = []
+    if asked.error_code is not None:
+        found.append(LEDGER_ROWS.c.error_code == asked.error_code)
+    if asked.error_message is not None:
+        found.append(contains(LEDGER_ROWS.c.error_message, asked.error_message))
+    return [finding.failed(), *found] if found or asked.status_filter == FAILURE else []
 
 
 def _order(asked: Search) -> "list[sa.ColumnElement[Any]]":
