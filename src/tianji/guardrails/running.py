@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -70,6 +70,14 @@ class Outcome(Struct, frozen=True, kw_only=True):
         return NOTHING if self.said is None else self.said.findings
 
 
+class _Tried(NamedTuple):
+    """What came of a check: a verdict, or why there is none; `permanent`: as Unavailable has it."""
+
+    said: Verdict | None = None
+    error: str = ""
+    permanent: bool = False
+
+
 class Runner:
     """Runs the guardrails of one worker. `now` is seconds since 1970."""
 
@@ -83,9 +91,7 @@ class Runner:
     async def run(self, guardrail: Guardrail, content: Content, occasion: Occasion) -> Outcome:
         """Run a guardrail on a content. Raises nothing but CancelledError."""
         began = self._now()
-        said: Verdict | None = None
-        error = ""
-        permanent = False
+        tried = _Tried()
         view = guardrail.scope.view(content)
         remembers = guardrail.only_new and not content.answers
         if remembers:
@@ -95,22 +101,13 @@ class Runner:
             view = replace(view, content=replace(view.content, files=()))
         empty = is_empty(view.content)
         if unseen and guardrail.strict and occasion.hook is not Hook.LOGGING_ONLY:
-            said, empty = Block(UNSEEN), False
+            tried, empty = _Tried(Block(UNSEEN)), False
         elif not empty:
-            try:
-                said = await self._judged(guardrail, view, occasion)
-            except Mismatched as failure:
-                error = str(failure)
-            except Unavailable as failure:
-                error, permanent = failure.reason, failure.permanent
-            except TimeoutError:
-                error = f"it did not answer within {guardrail.timeout:g} s"
-            except Exception as fault:  # boundary: code of a type, which may be anybody's
-                LOG.error("guardrail %s failed", guardrail.name, exc_info=fault)
-                error = f"its check failed: {type(fault).__name__}"
+            tried = await self._tried(guardrail, view, occasion)
+        said, error = tried.said, tried.error
         if remembers and isinstance(said, Allow) and not said.flagged:
             self._novelty.passed(view.content, guardrail.id, occasion)
-        verdict = Allow() if empty else self._followed(guardrail, said, occasion.hook, permanent=permanent)
+        verdict = Allow() if empty else self._followed(guardrail, said, occasion.hook, permanent=tried.permanent)
         if error:
             passes = "passes" if verdict is not None else "is stopped"
             LOG.warning("guardrail %s could not judge, so the request %s: %s", guardrail.name, passes, error)
@@ -127,6 +124,19 @@ class Runner:
         )
         self._heard(outcome)
         return outcome
+
+    async def _tried(self, guardrail: Guardrail, view: View, occasion: Occasion) -> _Tried:
+        try:
+            return _Tried(await self._judged(guardrail, view, occasion))
+        except Mismatched as failure:
+            return _Tried(error=str(failure))
+        except Unavailable as failure:
+            return _Tried(error=failure.reason, permanent=failure.permanent)
+        except TimeoutError:
+            return _Tried(error=f"it did not answer within {guardrail.timeout:g} s")
+        except Exception as fault:  # boundary: code of a type, which may be anybody's
+            LOG.error("guardrail %s failed", guardrail.name, exc_info=fault)
+            return _Tried(error=f"its check failed: {type(fault).__name__}")
 
     def _followed(self, guardrail: Guardrail, said: Verdict | None, hook: Hook, *, permanent: bool) -> Verdict | None:
         if said is None:
