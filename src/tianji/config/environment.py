@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from tianji.config.problems import Findings
+from tianji.config.problems import Findings, Place
 from tianji.config.secrets import Secrets
 from tianji.config.tree import Items, Map
 
@@ -58,15 +58,20 @@ def export(section: object, environ: Mapping[str, str], secrets: Secrets, findin
         elif isinstance(value, Map | Items):
             findings.error(place, key, "an environment variable holds one value", "write text, a number or a boolean")
         elif isinstance(value, str) and value.startswith(REFERENCE):
-            missing = value.removeprefix(REFERENCE)
-            found, trouble = secrets.within(exported).find(missing)
-            if trouble is not None:
-                report = findings.error if found is None else findings.warning
-                report(place, key, trouble, f"let it be read there, or set {missing}")
-            elif found is None:
-                findings.warning(place, key, f"{missing} is not set, so this was skipped", f"set {missing}")
+            found = _referred(value.removeprefix(REFERENCE), secrets.within(exported), place, key, findings)
             if found is not None:
                 exported[name] = found
         elif value is not None and "\0" not in (text := str(value)):
             exported[name] = text
     return exported
+
+
+def _referred(name: str, secrets: Secrets, place: Place, key: str, findings: Findings) -> str | None:
+    """Return what a reference stands for, None where nobody has it, which is reported."""
+    found, trouble = secrets.find(name)
+    if trouble is not None:
+        report = findings.error if found is None else findings.warning
+        report(place, key, trouble, f"let it be read there, or set {name}")
+    elif found is None:
+        findings.warning(place, key, f"{name} is not set, so this was skipped", f"set {name}")
+    return found
