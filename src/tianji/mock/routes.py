@@ -139,18 +139,23 @@ def _of_form(request: Request) -> Answer | None:
     return None
 
 
+def _asked(request: Request, faults: Faults) -> Callable[[], Answer] | None:
+    """Return what answers a question to a model; None where the path is none of those."""
+    for end, make in POST:
+        if request.head.path.endswith(end):
+            return lambda: make(request.body, faults)
+    for end, make_named in NAMED:
+        if request.head.path.endswith(end):
+            return lambda: make_named(model_of(request), request.body, faults)
+    return None
+
+
 def _route(request: Request, faults: Faults, models: tuple[str, ...]) -> Answer:
     method, path = request.head.method, request.head.path
-    for end, make in POST:
-        if path.endswith(end):
-            if method != "POST":
-                raise MethodNotAllowed(f"{path} takes POST", ("POST",))
-            return make(request.body, faults)
-    for end, make_named in NAMED:
-        if path.endswith(end):
-            if method != "POST":
-                raise MethodNotAllowed(f"{path} takes POST", ("POST",))
-            return make_named(model_of(request), request.body, faults)
+    if (asked := _asked(request, faults)) is not None:
+        if method != "POST":
+            raise MethodNotAllowed(f"{path} takes POST", ("POST",))
+        return asked()
     if path == TOKEN_PATH and method == "POST":
         return Answer(body=b'{"access_token":"mock-token","expires_in":3600,"token_type":"Bearer"}')
     if method not in ("GET", "HEAD"):
