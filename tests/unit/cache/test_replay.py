@@ -121,6 +121,8 @@ def test_responses(items: list[dict[str, Any]], status: str) -> None:
     told = [json.loads(line[6:]) for line in events.splitlines() if line.startswith(b"data: ")]
     assert [event["sequence_number"] for event in told] == list(range(len(told)))
     assert [event["item"] for event in told if event["type"] == "response.output_item.done"] == items
+    searching = [event["type"].rpartition(".")[2] for event in told if "_search_call." in event["type"]]
+    assert searching == ["in_progress", "searching", "completed"] * items.count(SEARCH)
 
 
 @pytest.mark.parametrize("form", ["chat", "completions", "messages", "responses"])

@@ -16,6 +16,9 @@ _CALLS: Final = {
     "custom_tool_call": ("input", "custom_tool_call_input"),
 }
 
+_SEARCHES: Final = frozenset({"file_search_call", "web_search_call"})
+_SEARCHED: Final = ("in_progress", "searching", "completed")
+
 
 def whole(events: bytes, _usage: Usage | None) -> bytes:
     """Return the response that the last event holds. Raises what reading does, ValueError for a stream without one."""
@@ -61,6 +64,8 @@ def _item(item: Json, index: int) -> Iterator[Json]:
         member, name = _CALLS[kind]
         yield {"type": f"response.{name}.delta", **place, "delta": item[member]}
         yield {"type": f"response.{name}.done", **place, member: item[member]}
+    elif kind in _SEARCHES:
+        yield from ({"type": f"response.{kind}.{state}", **place} for state in _SEARCHED)
     yield {"type": "response.output_item.done", "output_index": index, "item": item}
 
 
