@@ -461,6 +461,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         **_TOOL_SERVERS,
         "search_tools": Support("partial", "of the file; brave, dataforseo, exa, firecrawl, google_pse and six more"),
         "general_settings.search_tools": EXACT,
+        "litellm_settings.vector_store_search_failure_mode": Support("exact", "for chats that name vector stores"),
         "general_settings.search_tool_deny_by_default": EXACT,
         "litellm_settings.websearch_interception_params": Support(
             "partial", "the model is asked even where a request has no other tools"

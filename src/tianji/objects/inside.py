@@ -17,7 +17,7 @@ from tianji.errors import InvalidRequest, MalformedJSON, TianjiError
 from tianji.lazy import load
 from tianji.objects.desk import Desk
 from tianji.objects.ids import Ref
-from tianji.objects.kinds import FILE, MARK, NAMED, SIGN, Kind
+from tianji.objects.kinds import FILE, MARK, NAMED, SIGN, STORE, Kind
 from tianji.objects.places import Place
 
 
@@ -72,10 +72,28 @@ def replace(desk: Callable[[], Desk], dialect: Dialect, exchange: Exchange, matc
     try:
         _replace(desk(), _OTHERS.get(dialect.operation, _FILES), exchange, match.params.get("model"))
     except TianjiError as error:
-        own = dialect.codec if dialect.own_errors else None
-        respond_error(exchange, error, openai_error if own is None else load(own).error_body)
+        refuse(dialect, exchange, error)
         return False
     return True
+
+
+def refuse(dialect: Dialect, exchange: Exchange, error: TianjiError) -> None:
+    """Answer with an error in the form of a dialect."""
+    own = dialect.codec if dialect.own_errors else None
+    respond_error(exchange, error, openai_error if own is None else load(own).error_body)
+
+
+def looks_itself(desk: Desk, exchange: Exchange, in_path: str | None) -> bool:
+    """Tell whether an upstream of the model that a response is asked of can look into all that the request names.
+
+    in_path: see _replace. Raises ObjectNotFound, UnknownModel, and what the caller is refused with.
+    """
+    asked = _asked(_OTHERS["responses"], exchange, in_path)
+    if asked is None:
+        return True  # whoever answers says what is wrong with it
+    caller, model, named = asked
+    refs = {name: _opened(desk, caller, name) for name in named}
+    return desk.places.holder(model, caller, refs, exchange.pinned, speaking="responses") is not None
 
 
 def renamed(desk: Desk, caller: Identity, place: Place, body: bytes) -> bytes:
@@ -96,17 +114,26 @@ def _opened(desk: Desk, caller: Identity, name: str) -> Ref:
 
 def _replace(desk: Desk, naming: _Naming, exchange: Exchange, in_path: str | None) -> None:
     """Replace what `naming` finds. in_path: the model that the path names, which counts where the body names none."""
-    caller, body = exchange.identity, exchange.body
-    named = naming.found(body)
-    if not named or not isinstance(caller, Identity):
+    asked = _asked(naming, exchange, in_path)
+    if asked is None:
         return
-    try:
-        model = scan(body).string(b"model") or in_path
-    except MalformedJSON:
-        return  # whoever answers says so
-    if model is None:
-        return
+    caller, model, named = asked
     refs = {name: _opened(desk, caller, name) for name in named}
-    deployment, ids = desk.places.holding(model, caller, refs, exchange.pinned)
-    exchange.body = naming.put(body, ids)
+    stores = any(name.startswith(STORE.prefix) for name in named)
+    deployment, ids = desk.places.holding(
+        model, caller, refs, exchange.pinned, speaking="responses" if stores else None
+    )
+    exchange.body = naming.put(exchange.body, ids)
     exchange.pinned = deployment
+
+
+def _asked(naming: _Naming, exchange: Exchange, in_path: str | None) -> tuple[Identity, str, set[str]] | None:
+    """Return who asks which model, and what the request names; None where it names nothing, or cannot be read."""
+    caller, named = exchange.identity, naming.found(exchange.body)
+    if not named or not isinstance(caller, Identity):
+        return None
+    try:
+        model = scan(exchange.body).string(b"model") or in_path
+    except MalformedJSON:
+        return None  # whoever answers says so
+    return None if model is None else (caller, model, named)

@@ -35,6 +35,8 @@ JOB: Final = Kind("job", "ftjob-", ("fine_tuning.job",), frozenset({"succeeded",
 STORE: Final = Kind(
     "store", "vs-", ("vector_store", "vector_store.deleted"), frozenset({"completed", "expired"}), "vs_"
 )
+STORES: Final = f'"{STORE.prefix}{MARK}'.encode()
+"""What an id of a store begins with where it stands in a request."""
 STORE_BATCH: Final = Kind("store_batch", "vsfb_", ("vector_store.file_batch", "vector_store.files_batch"))
 ASSISTANT: Final = Kind("assistant", "asst_", ("assistant", "assistant.deleted"))
 THREAD: Final = Kind("thread", "thread_", ("thread", "thread.deleted"))

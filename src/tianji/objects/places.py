@@ -22,12 +22,13 @@ from tianji.config.schema.sections import ProviderSettings
 from tianji.errors import ConfigurationError, Header, InvalidRequest, TianjiError
 from tianji.gateway.compiled.plans import Origins, head_bytes
 from tianji.gateway.compiled.snapshot import Snapshot, markup_of
+from tianji.gateway.translation.passages import Native
 from tianji.objects.ids import Ref
 from tianji.objects.naming import Asking
 from tianji.objects.rows import Section
 from tianji.objects.videos.places import FILMING, Films, beside_videos
 from tianji.providers.registry import build
-from tianji.providers.upstream import PATHS
+from tianji.providers.upstream import PATHS, Operation
 
 KEEPERS: Final = frozenset({
     "openai", "azure", "mock", "custom_openai", "openai_like", "litellm_proxy", "hosted_vllm", "vllm", "groq",
@@ -175,12 +176,37 @@ class Places:
         )
 
     def holding(
-        self, name: str, caller: Identity, refs: Mapping[str, Ref], pinned: str | None
+        self,
+        name: str,
+        caller: Identity,
+        refs: Mapping[str, Ref],
+        pinned: str | None,
+        *,
+        speaking: Operation | None = None,
     ) -> tuple[str, dict[str, str]]:
         """Return the deployment of a model group at which all that is named lies, and what it calls that.
 
         Raises InvalidRequest where they lie at none, UnknownModel, and what the caller is refused with.
         """
+        found = self.holder(name, caller, refs, pinned, speaking=speaking)
+        if found is None:
+            raise InvalidRequest(
+                f"what this request names does not lie where {name[:128]!r} is; upload files with target_model_names, "
+                "and make the rest with `model`",
+                param="file_id",
+            )
+        return found
+
+    def holder(
+        self,
+        name: str,
+        caller: Identity,
+        refs: Mapping[str, Ref],
+        pinned: str | None,
+        *,
+        speaking: Operation | None = None,
+    ) -> tuple[str, dict[str, str]] | None:
+        """Return the same; None where they lie at none. speaking: only upstreams count that have this operation."""
         routed = caller.target(name)
         caller.require(routed)
         group, _ = self.snapshot.find(routed)
@@ -188,14 +214,12 @@ class Places:
             place = self._by_id.get(deployment.id)
             if place is None or place.unready is not None or pinned not in (None, deployment.id):
                 continue
+            if speaking is not None and not _speaks(deployment, speaking):
+                continue
             ids = {named: self.called(ref, place) for named, ref in refs.items()}
             if all(ids.values()):
                 return deployment.id, ids
-        raise InvalidRequest(
-            f"what this request names does not lie where {name[:128]!r} is; upload files with target_model_names, and "
-            "make the rest with `model`",
-            param="file_id",
-        )
+        return None
 
     def called(self, ref: Ref, place: Place) -> str:
         """Return what a place, or another of the same account, calls something; "" where it has it not."""
@@ -270,6 +294,12 @@ def _as_provider(provider: str | None, params: Mapping[str, object]) -> Provider
         name: str(params[name]) for name in ("api_key", "api_base", "api_version") if params.get(name)
     }
     return ProviderSettings(custom_llm_provider=provider, **told)
+
+
+def _speaks(deployment: Deployment, operation: Operation) -> bool:
+    """Tell whether the bytes of an operation reach a deployment's upstream as they are."""
+    plan = deployment.plans.get(operation)
+    return plan is not None and (plan.passage is None or isinstance(plan.passage, Native))
 
 
 def _of_deployment(deployment: Deployment) -> Place | None:

@@ -1,7 +1,8 @@
 """The routes of what upstreams keep for callers. What answers them is loaded with the first request."""
 
+import asyncio
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any, Final
 
 from tianji._core.edges.exchange import Exchange
@@ -11,8 +12,9 @@ from tianji._core.requests.given import Given
 from tianji.auth.access import Access, Tenant
 from tianji.dialects.openai import Dialect
 from tianji.edge.routes import Match, Route
+from tianji.errors import TianjiError
 from tianji.lazy import load
-from tianji.objects.kinds import SIGN
+from tianji.objects.kinds import SIGN, STORES
 from tianji.objects.rows import ROWS, Row
 
 _TAGS: Final = ("objects",)
@@ -33,16 +35,37 @@ class Objects:
     def __init__(self, desk: Callable[[], Any], endpoints: Iterable[tuple[Dialect, Endpoint]]) -> None:
         self._desk = functools.cache(desk)
         self._endpoints = endpoints
+        self._under_way: set[asyncio.Task[None]] = set()
         self._batches = functools.cache(lambda: load("tianji.objects.messages.batches").MessageBatches(self._desk()))
 
     def given(self, dialect: Dialect, endpoint: Endpoint) -> Given:
         """Return the handler of requests that may name files of clients: the upstream gets its own ids of them."""
 
         def replace(exchange: Exchange, match: Match) -> bool:
-            replaced: bool = load("tianji.objects.inside").replace(self._desk, dialect, exchange, match)
+            inside = load("tianji.objects.inside")
+            if dialect.operation == "responses":
+                exchange.body = load("tianji.objects.citing").uncited(exchange.body)
+            if STORES in exchange.body:
+                try:
+                    work = load("tianji.objects.retrieval.finding").finding(
+                        self._desk(), dialect, given, exchange, match
+                    )
+                except TianjiError as error:
+                    inside.refuse(dialect, exchange, error)
+                    return False
+                if work is not None:
+                    self._begin(work)
+                    return False
+            replaced: bool = inside.replace(self._desk, dialect, exchange, match)
             return replaced
 
-        return Given(endpoint, SIGN, replace)
+        given = Given(endpoint, SIGN, replace)
+        return given
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     def routes(self) -> Iterator[Route]:
         """Return the rows of the route table."""
@@ -76,7 +99,7 @@ class Objects:
         await load("tianji.objects.ingestion").ingest(self._desk(), exchange)
 
     async def _answer(self, exchange: Exchange, _: Match) -> None:
-        await load("tianji.objects.retrieval").answer(self._desk(), self._endpoint, exchange)
+        await load("tianji.objects.retrieval.answering").answer(self._desk(), self._endpoint, exchange)
 
     def _endpoint(self, operation: str) -> Compiled:
         """Return the handler of an operation, to which requests may name files."""

@@ -45,3 +45,24 @@ def test_what_is_asked_found_and_told_is_judged(gateway: Gateway, mock: Mock, ju
     assert "a secret wall" in mock.last()["json"]["messages"][0]["content"]
     assert ask("wall", "after").status_code == 200
     assert mock.last()["json"]["messages"][0]["content"] == f"Context:\n\na {MASK} wall\n\n"
+
+
+def test_what_a_model_searches_for_and_finds_is_judged(gateway: Gateway, mock: Mock, judge: Judge) -> None:
+    file = {"filename": "a.txt", "content": "YSBzZWNyZXQgd2FsbA=="}  # a secret wall
+    made = gateway.post("/v1/rag/ingest", {"file": file, "ingest_options": {"vector_store": {"model": "gpt-test"}}})
+    store = made.json()["vector_store_id"]
+
+    def ask(query: str, *guardrails: str) -> Any:
+        call = {"name": "litellm_file_search", "arguments": {"queries": [query]}}
+        mock.reset()
+        mock.control({"call": call}, path="/v1/chat/completions", times=1)
+        tool = {"type": "file_search", "vector_store_ids": [store]}
+        body = {"model": "gpt-test", "input": "x", "tools": [tool], "guardrails": list(guardrails)}
+        return gateway.post("/v1/responses", body)
+
+    assert ask(WORD, "pre").status_code == 400
+    assert not [one for one in mock.requests() if one["path"].endswith("/search")]
+    answer = ask("wall", "after").json()
+    assert answer["output"][0]["queries"] == ["wall"]
+    assert f"a {MASK} wall" in mock.last()["body"]
+    assert "secret" not in mock.last()["body"]
