@@ -26,7 +26,7 @@ from tianji.gateway.translation.passages import Native
 from tianji.objects.ids import Ref
 from tianji.objects.naming import Asking
 from tianji.objects.rows import Section
-from tianji.objects.videos.places import FILMING, Films, beside_videos
+from tianji.objects.videos.places import FILMING, TASKS, Films, base_of_tasks, beside_videos
 from tianji.providers.registry import build
 from tianji.providers.upstream import PATHS, Operation
 
@@ -120,6 +120,7 @@ class Places:
             "finetune": [*_settled("finetune", config.finetune_settings, snapshot, book)],
             "assistants": [*_settled("assistants", helped, snapshot, book)],
         }
+        origins = Origins(config.litellm_settings.ssl_verify, config.litellm_settings.ssl_certificate)
         self._by_digest: dict[bytes, Place] = {}
         self._by_id: dict[str, Place] = {}
         self._batching: dict[str, Place] = {}
@@ -133,7 +134,7 @@ class Places:
                 batching = _of_messages(deployment)
                 if batching is not None:
                     self._batching.setdefault(deployment.id, batching)
-                filming = _of_videos(deployment)
+                filming = _of_videos(deployment, functools.partial(origins.of, ssl_verify=entry.params.ssl_verify))
                 if filming is not None:
                     filmed = functools.partial(book.of_video, entry, deployment.provider)
                     self._filming.setdefault(deployment.id, replace(filming, filmed=filmed))
@@ -334,8 +335,10 @@ def _of_messages(deployment: Deployment) -> Place | None:
     return _beside(deployment, plan, plan.path.removesuffix(MESSAGES))
 
 
-def _of_videos(deployment: Deployment) -> Place | None:
+def _of_videos(deployment: Deployment, origin_of: Callable[[str], tuple[Origin, str, str]]) -> Place | None:
     """Return the place at which a deployment makes videos; None where it makes none.
+
+    origin_of: see Origins.of
 
     Azure has them only behind its second API, whose paths bear no date:
     https://learn.microsoft.com/azure/foundry/openai/concepts/video-generation
@@ -344,6 +347,10 @@ def _of_videos(deployment: Deployment) -> Place | None:
     if found is None:
         return None
     place = replace(_beside(deployment, *found), films=FILMING[deployment.provider])
+    if place.films in TASKS:
+        origin, host, prefix = origin_of(base_of_tasks(place.films, deployment.api_base))
+        headers = tuple((name, host.encode() if name == b"host" else value) for name, value in place.headers)
+        return replace(place, origin=origin, prefix=prefix, headers=headers)
     if deployment.provider == "azure" and not place.prefix.endswith("/v1"):
         return replace(place, prefix=f"{place.prefix}/v1", query="")
     return place

@@ -8,7 +8,9 @@ _CROSS_REGION: Final = re.compile(r"(?:us-gov|us|eu|apac|jp|au|ca|sa|global)\.(?
 _DATED: Final = re.compile(r"-20\d\d-?(?:0[1-9]|1[0-2])-?(?:[0-2]\d|3[01])$")
 _ROUTES: Final = ("converse/", "invoke/", "converse_like/")  # of Bedrock: how it is called, not what
 _SIZE: Final = re.compile(r"([0-9]{2,5})x([0-9]{2,5})")
-_4K: Final = 2160
+_RESOLUTION: Final = re.compile(r"[0-9]{1,4}[pk]")
+_NAMED: Final[Mapping[int, str]] = {1440: "2k", 2160: "4k"}
+"""Resolutions that are not called by the pixels of the shorter side."""
 SHARP: Final = "1024p"  # beyond which OpenAI's videos cost more
 VIDEOS: Final = "video_generation"  # the kind of model
 # Providers that list their models under another name.
@@ -64,12 +66,15 @@ def sharper(model: str) -> str:
 
 
 def resolution_of(size: str) -> str | None:
-    """Return what prices call the resolution of a picture or a video of this size, WIDTHxHEIGHT; None for no size."""
+    """Return what prices call the resolution of a picture or a video of this size, WIDTHxHEIGHT; None for no size.
+
+    A resolution, such as 1080p, is what it is.
+    """
     found = _SIZE.fullmatch(size)
     if found is None:
-        return None
+        return size if _RESOLUTION.fullmatch(size) else None
     shorter = min(int(found[1]), int(found[2]))
-    return "4k" if shorter == _4K else f"{shorter}p"
+    return _NAMED.get(shorter, f"{shorter}p")
 
 
 def fits(provider: str, name: str, listed_by: object) -> bool:

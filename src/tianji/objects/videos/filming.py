@@ -1,6 +1,6 @@
 """How the makers of videos are asked, and what they say of videos as OpenAI says it: one way each.
 
-https://platform.openai.com/docs/api-reference/videos; for Google's see `veo`.
+https://platform.openai.com/docs/api-reference/videos; for Google's see `veo`, for tasks of vendors `tasking`.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from tianji.objects.videos import veo
 SECONDS: Final = 4  # of a video of which nobody says how long it is to be
 SIZE: Final = "720x1280"
 LARGEST: Final = 20 * 1024 * 1024  # bytes of a picture that goes upstream within JSON
-_JSON: Final[Header] = (b"content-type", b"application/json")
+JSON: Final[Header] = (b"content-type", b"application/json")
 _MP4: Final = b"video/mp4"
 Json = dict[str, Any]
 
@@ -36,15 +36,15 @@ class Filming:
         """Return the request for a video. `form`: the files of it; None where there are none. Raises InvalidRequest."""
         body = msgspec.json.encode(members | {"model": model} if "model" in members else members)
         if form is None:
-            return Request("POST", path, "", (_JSON,), (body,), len(body))
+            return Request("POST", path, "", (JSON,), (body,), len(body))
         kind, parts, length = form_of(form, body)
         return Request("POST", path, "", ((b"content-type", kind),), tuple(parts), length)
 
-    def made(self, answer: Json, members: Json) -> Json:
+    def made(self, _model: str, answer: Json, members: Json) -> Json:
         """Return what is said of a video that was begun. Raises UpstreamProtocolError where it has no name."""
         if not isinstance(answer.get("id"), str) or not answer["id"]:
             raise UpstreamProtocolError("the upstream's answer names no video")
-        return {"seconds": str(self.seconds), "size": self.size, **_asked(members), **answer}
+        return {"seconds": str(self.seconds), "size": self.size, **asked(members), **answer}
 
     def length(self, members: Mapping[str, Any]) -> float:
         """Return how many seconds a video has, or is to have."""
@@ -52,6 +52,10 @@ class Filming:
             return max(0.0, float(members.get("seconds") or self.seconds))
         except (TypeError, ValueError):
             return float(self.seconds)
+
+    def resolution(self, members: Mapping[str, Any]) -> str:
+        """Return the size that a video is paid for by, or its resolution."""
+        return str(members.get("size") or self.size)
 
     async def state(self, relay: Relay, place: Place, name: str, _known: Json) -> Json:
         """Return how far a video is."""
@@ -78,16 +82,16 @@ class GeminiFilming(Filming):
         """Return the request for a video. Raises InvalidRequest, also for what Veo has not."""
         if path != "/videos":
             raise InvalidRequest(f"{place.provider} makes videos, and does not change them; have a new one made")
-        body = msgspec.json.encode(veo.request(members, _picture(members, form)))
-        return Request("POST", f"/models/{quote(model, safe='')}:predictLongRunning", "", (_JSON,), (body,), len(body))
+        body = msgspec.json.encode(veo.request(members, picture(members, form)))
+        return Request("POST", f"/models/{quote(model, safe='')}:predictLongRunning", "", (JSON,), (body,), len(body))
 
-    def made(self, answer: Json, members: Json) -> Json:
+    def made(self, _model: str, answer: Json, members: Json) -> Json:
         """Return what is said of a video that was begun. Raises UpstreamProtocolError where it has no name."""
         name = answer.get("name")
         if not isinstance(name, str) or not name:
             raise UpstreamProtocolError("the upstream's answer names no operation")
         told = {"id": name, "object": "video", "created_at": None, "prompt": members.get("prompt")}
-        length = {"size": self.size, **_asked(members), "seconds": str(veo.length(members))}
+        length = {"size": self.size, **asked(members), "seconds": str(veo.length(members))}
         return {**told, **length, "status": "queued", "progress": 0}
 
     def length(self, members: Mapping[str, Any]) -> float:
@@ -108,7 +112,7 @@ class GeminiFilming(Filming):
         self, relay: Relay, exchange: Exchange, place: Place, name: str, query: str, begin: Begin
     ) -> None:
         """Let what a video holds go to the client as it comes. Raises InvalidRequest where there is none yet."""
-        _only_videos(query)
+        only_videos(query)
         found = veo.samples(await self._operation(relay, place, name))
         if not found:
             raise InvalidRequest("the video is not ready; look at its status first")
@@ -129,7 +133,7 @@ class VertexFilming(GeminiFilming):
         self, relay: Relay, exchange: Exchange, place: Place, name: str, query: str, begin: Begin
     ) -> None:
         """Let what a video holds go to the client as it comes. Raises InvalidRequest where it does not lie here."""
-        _only_videos(query)
+        only_videos(query)
         found = veo.samples(await self._operation(relay, place, name))
         if not found:
             raise InvalidRequest("the video is not ready; look at its status first")
@@ -156,27 +160,21 @@ class VertexFilming(GeminiFilming):
         model = name.rpartition("/models/")[2].partition("/")[0]
         body = msgspec.json.encode({"operationName": name})
         path = f"/models/{quote(model, safe='')}:fetchPredictOperation"
-        return Request("POST", path, "", (_JSON,), (body,), len(body))
+        return Request("POST", path, "", (JSON,), (body,), len(body))
 
 
-FILMINGS: Final[Mapping[str, Filming]] = {
-    "openai": Filming(),
-    "gemini": GeminiFilming(),
-    "vertex_ai": VertexFilming(),
-}
-"""Whose way videos are made in, by `Place.films`."""
-
-
-def _asked(members: Json) -> Json:
+def asked(members: Json) -> Json:
+    """Return what a request says of the video that it wants."""
     return {name: str(members[name]) for name in ("seconds", "size") if members.get(name)}
 
 
-def _only_videos(query: str) -> None:
+def only_videos(query: str) -> None:
+    """Raise InvalidRequest for what is wanted of a video in its place."""
     if "variant=" in query and "variant=video" not in query:
         raise InvalidRequest("variant: this model's provider has only the video itself", param="variant")
 
 
-def _picture(members: Json, form: Form | None) -> tuple[bytes, str] | None:
+def picture(members: Json, form: Form | None) -> tuple[bytes, str] | None:
     """Return the picture that a video begins with, and its type. Raises InvalidRequest."""
     if "input_reference" not in members:
         return None

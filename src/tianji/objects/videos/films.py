@@ -26,7 +26,8 @@ from tianji.objects.kinds import VIDEO
 from tianji.objects.naming import shown
 from tianji.objects.places import Place
 from tianji.objects.uploading import OURS, read_form
-from tianji.objects.videos.filming import FILMINGS, Filming
+from tianji.objects.videos.filming import Filming
+from tianji.objects.videos.ways import FILMINGS
 
 _TABLE: Final = "tianji.storage.objects"
 _STANDARD: Final = TIERS_BY_NUMBER.index("standard")
@@ -39,6 +40,8 @@ _CALLS: Final[Mapping[str, str]] = {
     "/videos/{video}/remix": "avideo_remix",
 }
 """What the ledger calls requests that make videos."""
+_PRICED: Final = ("parameters", "seconds", "duration", "resolution")
+"""What of a request a video costs by."""
 Json = dict[str, Any]
 
 
@@ -151,7 +154,7 @@ class Films(Errand):
                 if last or (isinstance(error, UpstreamRefused) and error.status not in _BUSY):
                     raise
                 continue
-            made = filming.made(answer, told)
+            made = filming.made(model, answer, told)
             if made.get("created_at") is None:
                 made["created_at"] = int(self._desk.clock.now())
             shown_as = self._shown(place, made)
@@ -166,13 +169,12 @@ class Films(Errand):
 
     def _bill(self, place: Place, model: str, members: Json, filming: Filming) -> Bill:
         """Return what a video comes to by its seconds and its size. Raises InvalidRequest for a length that is none."""
-        size = str(members.get("size") or filming.size)
         count = (
             members.get("parameters", {}).get("sampleCount", 1) if isinstance(members.get("parameters"), dict) else 1
         )
         seconds = min(_LONGEST, filming.length(members) * (count if isinstance(count, int) and count > 0 else 1))
         bill = Bill(_STANDARD, _CALLS[self._row.path], model=model)
-        rates: Rates | None = None if place.filmed is None else place.filmed(model, size)
+        rates: Rates | None = None if place.filmed is None else place.filmed(model, filming.resolution(members))
         if rates is None or not rates.known:
             return bill
         measures, now = Measures(output_video_milliseconds=round(1000 * seconds)), int(time.time())
@@ -246,7 +248,7 @@ def _source(members: Json) -> str | None:
 
 def _priced(asked: Json, made: Json) -> Json:
     """Return what a video costs by: what was made; where it goes on, the seconds that were asked for."""
-    return {**made, **{name: asked[name] for name in ("parameters", "seconds") if asked.get(name)}}
+    return {**made, **{name: asked[name] for name in _PRICED if asked.get(name)}}
 
 
 def _nested(members: Json) -> Json:
