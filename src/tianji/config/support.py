@@ -29,6 +29,7 @@ class Support(Struct, frozen=True):
 
 
 EXACT: Final = Support("exact")
+_FETCHED: Final = Support("exact", "for documents at a `file_url`, which else lie at public addresses")
 UNSUPPORTED: Final = Support("unsupported", "has no effect in this release")
 GUARD: Final = Support("unsupported", "has no effect in this release, and something stays open without it", guards=True)
 
@@ -461,6 +462,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         **_TOOL_SERVERS,
         "search_tools": Support("partial", "of the file; brave, dataforseo, exa, firecrawl, google_pse and six more"),
         "general_settings.search_tools": EXACT,
+        **{f"{section}.user_url_allowed_hosts": _FETCHED for section in ("general_settings", "litellm_settings")},
         "litellm_settings.vector_store_search_failure_mode": Support("exact", "for chats that name vector stores"),
         "general_settings.search_tool_deny_by_default": EXACT,
         "litellm_settings.websearch_interception_params": Support(

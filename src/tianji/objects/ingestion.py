@@ -1,11 +1,14 @@
 """A document that is put into a vector store in one request: uploaded, and a store made for it where none is named.
 
-The request is LiteLLM's, https://docs.litellm.ai/docs/rag_ingest. Whoever keeps the store cuts the document and
-embeds it.
+The request is LiteLLM's, https://docs.litellm.ai/docs/rag_ingest. A document comes with it, or lies at an address; a
+model reads it first where `ocr` names one. Whoever keeps the store cuts the document and embeds it.
 """
 
 import base64
 import binascii
+import mimetypes
+from collections.abc import Callable
+from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -13,18 +16,23 @@ import msgspec
 from msgspec import Struct
 
 from tianji._core.edges.exchange import Exchange
+from tianji._core.edges.exchange import Handler as Compiled
+from tianji._core.upstreams.spool import Extent
 from tianji.auth.identity import Identity
 from tianji.auth.owners import owner_of
-from tianji.errors import InvalidRequest, MalformedJSON
+from tianji.errors import InvalidRequest, MalformedJSON, PayloadTooLarge, UpstreamProtocolError
+from tianji.gateway.beforehand.own_requests import NO_MATCH
 from tianji.gateway.translation.forms import take_json
 from tianji.gateway.translation.request_lines import Content
 from tianji.ids import CallIds
 from tianji.objects.answers import respond
 from tianji.objects.desk import Desk
+from tianji.objects.fetching import MOST, fetched, hosts_of
 from tianji.objects.kinds import FILE, STORE, Kind
 from tianji.objects.naming import Asking, shown
 from tianji.objects.places import Place
 from tianji.objects.relay import Request
+from tianji.objects.retrieval.models import told
 from tianji.objects.uploading import Upload, read_members
 from tianji.protocol.multipart import Piece, written
 
@@ -44,12 +52,16 @@ _new_id: Final = CallIds().new
 Json = dict[str, Any]
 
 
+class _Reader(Struct):
+    model: str
+
+
 class _Options(Struct):
     vector_store: Json
     name: str | None = None
     chunking_strategy: Json | None = None
     embedding: Json | None = None  # whoever keeps the store chooses how it is embedded
-    ocr: Json | None = None
+    ocr: _Reader | None = None
 
 
 class _File(Struct):
@@ -66,6 +78,14 @@ class _Asked(Struct):
     model: str | None = None
 
 
+class _Page(Struct):
+    markdown: str
+
+
+class _Read(Struct):
+    pages: list[_Page]
+
+
 class _Document(Struct):
     """What is uploaded."""
 
@@ -75,46 +95,55 @@ class _Document(Struct):
     kind: bytes | None
 
 
-async def ingest(desk: Desk, exchange: Exchange) -> None:
-    """Answer a request. Raises what it is refused with."""
+async def ingest(desk: Desk, endpoint: Callable[[str], Compiled], exchange: Exchange) -> None:
+    """Answer a request. `endpoint`: returns the handler of an operation. Raises what the request is refused with."""
     asked, document = await _read(desk, exchange)
-    await _Ingestion(desk, exchange, asked).serve(document)
+    await _Ingestion(desk, endpoint, exchange, asked).serve(document)
 
 
 class _Ingestion:
-    def __init__(self, desk: Desk, exchange: Exchange, asked: _Asked) -> None:
+    def __init__(self, desk: Desk, endpoint: Callable[[str], Compiled], exchange: Exchange, asked: _Asked) -> None:
         if not isinstance(exchange.identity, Identity):
             raise TypeError("stores need a caller")
         self._desk = desk
+        self._endpoint = endpoint
         self._exchange = exchange
         self._caller = exchange.identity
         self._options = asked.ingest_options
         self._file = asked.file_id
+        self._url = asked.file_url
         self._model = asked.model or asked.ingest_options.vector_store.get("model")
+        self._store_id = asked.ingest_options.vector_store.get("vector_store_id")
         self._asking = Asking(desk.seal, exchange.identity)
 
     async def serve(self, document: _Document | None) -> None:
         """Put the document, or the file that is named, into the store."""
-        store = self._options.vector_store.get("vector_store_id")
-        for kind, name in ((STORE, store), (FILE, self._file)):
-            if name is not None:
-                self._asking.take(kind, str(name))
-        place = self._place()
+        store, place = self._store_id, self._place()
         async with self._desk.charging.request(self._exchange, self._caller, place.group or ""):
+            if document is None and self._url is not None:
+                found = await fetched(self._url, hosts_of(self._desk.places.snapshot.config))
+                document = _Document(found.name, found.content, len(found.content), found.kind.encode() or None)
+            if document is not None and self._options.ocr is not None:
+                document = await _text_of(document, self._options.ocr.model, self._endpoint("ocr"), self._exchange)
+                if document is None:
+                    return
             file = self._own(place, FILE, self._file) or await self._upload(place, document)
             store_there = self._own(place, STORE, store) or await self._store(place)
             put: Json = {"file_id": file}
             if self._options.chunking_strategy is not None:
                 put["chunking_strategy"] = self._options.chunking_strategy
-            told = await self._ask(place, f"/vector_stores/{quote(store_there, safe='')}/files", put)
+            put_there = await self._ask(place, f"/vector_stores/{quote(store_there, safe='')}/files", put)
         said = {"vector_store_id": store_there, "file_id": file}
         about: Json = shown(self._desk.seal, place.digest, owner_of(self._caller), said)
-        error = told.get("last_error")
-        answer = {"id": f"ingest_{_new_id()}", "status": told.get("status") or "in_progress", **about}
+        error = put_there.get("last_error")
+        answer = {"id": f"ingest_{_new_id()}", "status": put_there.get("status") or "in_progress", **about}
         respond(self._exchange, answer | ({} if error is None else {"error": error}), place)
 
     def _place(self) -> Place:
-        """Return where the store lies, or is to lie. Raises InvalidRequest and UnknownModel."""
+        """Return where the store lies, or is to lie. Raises ObjectNotFound, InvalidRequest and UnknownModel."""
+        for kind, name in ((STORE, self._store_id), (FILE, self._file)):
+            if name is not None:
+                self._asking.take(kind, str(name))
         if self._asking.named:
             return self._desk.places.lying(self._asking)
         if isinstance(self._model, str) and self._model:
@@ -128,7 +157,7 @@ class _Ingestion:
     async def _upload(self, place: Place, document: _Document | None) -> str:
         if document is None:
             raise InvalidRequest(
-                "send a document: a form with `file`, or `file` with its content as base64, or `file_id`"
+                "send a document: a form with `file`, `file` with its content as base64, `file_url`, or `file_id`"
             )
         file = Piece[Content]("file", document.content, document.size, document.name, document.kind)
         kind, body, length = written([Piece[Content]("purpose", _PURPOSE), file])
@@ -145,8 +174,8 @@ class _Ingestion:
     async def _made(self, place: Place, kind: Kind, answer: Json) -> str:
         """Keep what was made for the lists of the caller; return what its place calls it."""
         owner = owner_of(self._caller)
-        told = shown(self._desk.seal, place.digest, owner, answer | {"object": kind.objects[0]})
-        await self._desk.keep(kind, owner, told)
+        made = shown(self._desk.seal, place.digest, owner, answer | {"object": kind.objects[0]})
+        await self._desk.keep(kind, owner, made)
         return str(answer.get("id"))
 
     async def _ask(self, place: Place, path: str, members: Json) -> Json:
@@ -182,11 +211,33 @@ def _judged(asked: _Asked) -> _Asked:
     for name in options.vector_store:
         if name in _SECRET or name.startswith(("aws_", "vertex_")):
             raise InvalidRequest(f"vector_store: a request may not bring {name}; files_settings have credentials")
-    if options.ocr is not None:
-        raise InvalidRequest("ocr: read the document by /v1/ocr first, and send its text", param="ingest_options")
-    if asked.file_url is not None:
-        raise InvalidRequest("file_url: nothing is fetched here; send the document itself", param="file_url")
+    if options.ocr is not None and asked.file_id is not None:
+        raise InvalidRequest("ocr: a file that lies somewhere already is not read; send the document", param="file_id")
     return asked
+
+
+async def _text_of(document: _Document, model: str, read: Compiled, exchange: Exchange) -> _Document | None:
+    """Return what a model reads in a document, as Markdown; None where it refuses, which was the answer then.
+
+    Raises PayloadTooLarge for what is too large to be part of a request, and UpstreamProtocolError.
+    """
+    if document.size > MOST:
+        raise PayloadTooLarge(f"a document that is to be read may have {MOST} bytes")
+    content = document.content
+    held = content.spool.read(content.at, content.size) if isinstance(content, Extent) else content
+    data = base64.b64encode(held).decode()
+    kind = (document.kind or b"").decode("latin-1") or mimetypes.guess_type(document.name)[0] or "application/pdf"
+    form = "image_url" if kind.startswith("image/") else "document_url"
+    asked = {"model": model, "document": {"type": form, form: f"data:{kind};base64,{data}"}}
+    status, headers, body = await told(read, NO_MATCH, exchange, asked)
+    if status != 200:
+        exchange.respond(status, headers, body)
+        return None
+    try:
+        text = "\n\n".join(page.markdown for page in msgspec.json.decode(body, type=_Read).pages).encode()
+    except msgspec.DecodeError as error:
+        raise UpstreamProtocolError(f"the answer to `ocr` has no pages: {error}") from None
+    return _Document(f"{PurePosixPath(document.name).stem}.md", text, len(text), b"text/markdown")
 
 
 def _of_form(upload: Upload) -> _Document:

@@ -96,7 +96,7 @@ class Objects:
         await getattr(self._batches(), name)(exchange, match.params)
 
     async def _ingest(self, exchange: Exchange, _: Match) -> None:
-        await load("tianji.objects.ingestion").ingest(self._desk(), exchange)
+        await load("tianji.objects.ingestion").ingest(self._desk(), self._endpoint, exchange)
 
     async def _answer(self, exchange: Exchange, _: Match) -> None:
         await load("tianji.objects.retrieval.answering").answer(self._desk(), self._endpoint, exchange)

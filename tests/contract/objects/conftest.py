@@ -15,6 +15,10 @@ def claude(name: str, model: str, base: str, **params: Any) -> dict[str, Any]:
     return {"model_name": name, "litellm_params": settings}
 
 
+def specialist(name: str, model: str, base: str) -> dict[str, Any]:
+    return {"model_name": name, "litellm_params": {"model": model, "api_base": f"{base}/v1", "api_key": UPSTREAM_KEY}}
+
+
 @pytest.fixture(scope="package")
 def serving(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     base = mock_process.url
@@ -22,10 +26,8 @@ def serving(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
         "model_list": [
             openai_model("gpt-test", "upstream-name", base, input_cost_per_token=1e-6, output_cost_per_token=2e-6),
             openai_model("other", "other-name", base),
-            {
-                "model_name": "ranker",
-                "litellm_params": {"model": "jina_ai/ranks", "api_base": f"{base}/v1", "api_key": UPSTREAM_KEY},
-            },
+            specialist("ranker", "jina_ai/ranks", base),
+            specialist("reader", "mistral/reads", base),
             openai_model("native", "responses/native-name", base),
             openai_model("tuned", "tuned-name", base, training_cost_per_token=25e-6),
             {
@@ -66,7 +68,11 @@ def serving(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
             "custom_llm_provider": "openai",
             "litellm_params": {"api_base": f"{base}/v1", "api_key": UPSTREAM_KEY},
         },
-        "general_settings": {"max_batch_file_records": 100, "blocked_file_extensions": [".exe"]},
+        "general_settings": {
+            "max_batch_file_records": 100,
+            "blocked_file_extensions": [".exe"],
+            "user_url_allowed_hosts": ["127.0.0.1"],
+        },
     }
     with Gateway(config, tmp_path_factory.mktemp("objects"), edge=edge, env=BOOKS) as running:
         yield running

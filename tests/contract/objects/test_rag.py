@@ -66,6 +66,40 @@ def test_a_document_joins_others_and_a_file_that_was_uploaded_does(gateway: Gate
         assert len(client.vector_stores.files.list(first["vector_store_id"]).data) == 3
 
 
+def test_a_document_is_fetched(gateway: Gateway, mock: Mock, secret: str) -> None:
+    url = f"{mock.url}/a/files/paper.pdf:download?sig=1"
+    answer = ask(gateway, INGEST, {"file_url": url, "ingest_options": OPTIONS}, secret)
+    assert answer.status_code == 200, answer.text
+    fetched, uploaded, _, _ = mock.requests()
+    assert (fetched["target"], fetched["path"]) == (url.removeprefix(mock.url), "/a/files/paper.pdf:download")
+    assert not {"authorization", "cookie"} & {name.lower() for name, _ in fetched["headers"]}
+    assert 'filename="paper.pdf:download"' in uploaded["body"]
+    assert "a video of the mock" in uploaded["body"]
+    mock.control({"status": 404}, path="/a/files/gone:download")
+    gone = ask(gateway, INGEST, {"file_url": f"{mock.url}/a/files/gone:download", "ingest_options": OPTIONS}, secret)
+    assert (gone.status_code, "it answered 404" in gone.text) == (400, True)
+    mock.control({"status": 302, "headers": {"location": "http://10.0.0.1/"}}, path="/a/files/away:download")
+    away = ask(gateway, INGEST, {"file_url": f"{mock.url}/a/files/away:download", "ingest_options": OPTIONS}, secret)
+    assert (away.status_code, "not public" in away.text) == (400, True)
+
+
+@pytest.mark.parametrize(("kind", "said"), [("image/png", "image_url"), (None, "document_url")])
+def test_a_document_is_read_first(gateway: Gateway, mock: Mock, secret: str, kind: str | None, said: str) -> None:
+    file = {"filename": "scan.pdf", "content": "eA==", "content_type": kind}
+    options = {**OPTIONS, "ocr": {"model": "reader"}}
+    answer = ask(gateway, INGEST, {"file": file, "ingest_options": options}, secret)
+    assert answer.status_code == 200, answer.text
+    read, uploaded, *_ = mock.requests()
+    assert read["path"] == "/v1/ocr"
+    assert read["json"]["document"] == {"type": said, said: f"data:{kind or 'application/pdf'};base64,eA=="}
+    assert 'filename="scan.md"' in uploaded["body"]
+    assert f"{said} one two three" in uploaded["body"]
+    for model, status in (("no-such-model", 404), ("far", 400)):
+        refused = ask(gateway, INGEST, {"file": file, "ingest_options": {**OPTIONS, "ocr": {"model": model}}}, secret)
+        assert refused.status_code in (status, 404), refused.text
+    assert len([one for one in mock.requests() if one["path"] == "/v1/files"]) == 1
+
+
 def question(store: str, **more: Any) -> dict[str, Any]:
     turns = [{"role": "system", "content": "be kind"}, {"role": "user", "content": [{"type": "text", "text": "wall"}]}]
     config = {"vector_store_id": store, "top_k": 2, "custom_llm_provider": "openai"}
@@ -131,8 +165,10 @@ def test_what_is_anothers_is_not_there(gateway: Gateway, mock: Mock, secret: str
         ({"ingest_options": OPTIONS}, "send a document"),
         ({"file": {"content": "eA=="}, "ingest_options": {}}, "vector_store"),
         ({"file": {"content": "*"}, "ingest_options": OPTIONS}, "base64"),
-        ({"file_url": "http://a.example", "ingest_options": OPTIONS}, "nothing is fetched"),
-        ({"file": {"content": "eA=="}, "ingest_options": {**OPTIONS, "ocr": {"model": "m"}}}, "/v1/ocr"),
+        ({"file_url": "http://169.254.169.254/latest", "ingest_options": OPTIONS}, "not public"),
+        ({"file_url": "http://localhost/", "ingest_options": OPTIONS}, "not public"),
+        ({"file_url": "file:///etc/passwd", "ingest_options": OPTIONS}, "http:// or https://"),
+        ({"file_id": "file-x", "ingest_options": {**OPTIONS, "ocr": {"model": "m"}}}, "send the document"),
         (
             {"file": {"content": "eA=="}, "ingest_options": {"vector_store": {"aws_region_name": "x"}}},
             "aws_region_name",
