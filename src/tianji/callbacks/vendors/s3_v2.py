@@ -24,6 +24,7 @@ from tianji.errors import ConfigurationError
 OLD: Final = "s3"  # LiteLLM's first integration: successes alone, without prefixes
 INTERVAL: Final = 10.0  # seconds
 _KIND: Final = "application/json"
+_PREFIXES: Final = {"s3_use_team_prefix": "user_api_key_team_alias", "s3_use_key_prefix": "user_api_key_alias"}
 _KEPT: Final = {
     "content-disposition": "inline",
     "cache-control": "private, immutable, max-age=31536000, s-maxage=0",
@@ -37,7 +38,7 @@ def build(given: Given) -> Sink:
     folder = str(given.params.get("s3_path") or "").strip("/")
     hourly = given.text("s3_partition_granularity", default="day") == "hour"
     asked_only = given.flag("s3_log_prompts_only", "S3_LOG_PROMPTS_ONLY")
-    prefixes = () if given.name == OLD else tuple(filter(given.flag, ("s3_use_team_prefix", "s3_use_key_prefix")))
+    prefixes = () if given.name == OLD else tuple(_PREFIXES[param] for param in _PREFIXES if given.flag(param))
     together = given.flag("s3_batch_file_upload")
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
@@ -99,8 +100,7 @@ def _encryption(given: Given) -> dict[str, str]:
     return {name: str(value) for name, value in named.items() if value}
 
 
-def _prefix(event: LogEvent, wanted: str) -> str:
-    member = "user_api_key_team_id" if wanted == "s3_use_team_prefix" else "user_api_key_alias"
+def _prefix(event: LogEvent, member: str) -> str:
     value: Any = event.metadata[member]
     return plain(value) if value else ""
 

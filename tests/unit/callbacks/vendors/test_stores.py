@@ -12,7 +12,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tests.unit.callbacks.test_event import payload, told
 from tests.unit.callbacks.vendors.making import FAILED, KEYS, OK, body, configured, sent, sink
 from tests.unit.callbacks.vendors.test_vendors import Fetched, completed
+from tests.unit.ledger.conftest import entry
 
+from tianji.callbacks.event import Called, LogEvent
+from tianji.callbacks.making import event_of
 from tianji.callbacks.object_names import shortened
 from tianji.callbacks.settings import sinks_of
 
@@ -26,6 +29,12 @@ def s3(name: str = "s3_v2", **params: Any) -> Any:
     return made
 
 
+def of_team(alias: str | None) -> LogEvent:
+    event = event_of(entry(1, key_alias="mine"), None, Called(team=alias))
+    assert event is not None
+    return event
+
+
 def test_s3_names() -> None:
     (request,) = s3(s3_path="/logs/").write([OK])
     assert (request.method, request.url) == (
@@ -34,8 +43,10 @@ def test_s3_names() -> None:
     assert body(request)["id"] == OK.id
     assert (request.headers["content-disposition"], len(b64decode(request.headers["content-md5"]))) == ("inline", 16)
     prefixed = s3(s3_use_team_prefix=True, s3_use_key_prefix=True, s3_partition_granularity="hour")
-    (request,) = prefixed.write([OK])
-    assert "/t/mine/2026-03-01/12/time-" in request.url
+    (request,) = prefixed.write([of_team("crew")])
+    assert "/crew/mine/2026-03-01/12/time-" in request.url
+    (request,) = prefixed.write([of_team(None)])
+    assert request.url.startswith("https://bucket.s3.eu-west-1.amazonaws.com/mine/2026-03-01/12/time-")
     (request,) = s3(s3_endpoint_url="http://store:9000/", s3_log_prompts_only=True).write([OK])
     assert request.url.startswith("http://store:9000/bucket/2026-03-01/time-")
     assert body(request)["response"] is None
@@ -56,7 +67,7 @@ def test_s3_in_batches() -> None:
 
 
 async def test_s3_signs_all_that_it_says() -> None:
-    request = await completed(s3(s3_use_team_prefix=True), told(1, team_id="a b=ü"))
+    request = await completed(s3(s3_use_team_prefix=True), of_team("a b=ü"))
     assert "/a%20b%3D%C3%BC/" in request.url
     signed = re.fullmatch(
         r"AWS4-HMAC-SHA256 Credential=A/\d{8}/eu-west-1/s3/aws4_request, SignedHeaders=([a-z0-9;-]+), "
