@@ -175,8 +175,28 @@ def test_posthog() -> None:
     said = body(request)
     first, second = said["batch"]
     assert (said["api_key"], first["event"], first["distinct_id"]) == ("k", "$ai_generation", "c")
-    assert first["properties"]["$ai_total_cost_usd"] == 2.0
-    assert second["properties"]["$ai_is_error"] is True
+    assert first["uuid"] == body(sent("posthog", OK))["batch"][0]["uuid"] != second["uuid"], "told again it is the same"
+    told_of = first["properties"]
+    assert (told_of["$ai_total_cost_usd"], told_of["$ai_cache_read_input_tokens"], told_of["$ai_http_status"]) == (
+        2.0, 4, 200,
+    )  # fmt: skip
+    assert told_of["$ai_cost_passthrough"] is True, "or it is told another cost than all others"
+    assert told_of["$ai_output_choices"] == [ANSWER["choices"][0]["message"]]
+    assert told_of["$ai_cache_reporting_exclusive"] is False, "or tokens of Anthropic's cache count twice"
+    assert told_of["a"] == "b", "what the client says are properties"
+    assert {"$ai_error", "$ai_time_to_first_token"}.isdisjoint(told_of)
+    failed = second["properties"]
+    assert (failed["$ai_is_error"], failed["$ai_error"], failed["$ai_http_status"]) == (True, "slow", 429)
+    own = {"user_id": "U", "parent_run_id": "P", "$ai_model": "forged", "plan": "pro"}
+    request = sent("posthog", told(3, payload=payload(metadata=own), stream=True, call_type="acompletion"))
+    (mine,) = body(request)["batch"]
+    assert (mine["distinct_id"], mine["properties"]["$ai_parent_id"], mine["properties"]["plan"]) == ("U", "P", "pro")
+    assert mine["properties"]["$ai_model"] == "gpt-4o"
+    assert mine["properties"].keys() >= {"$ai_stream", "$ai_time_to_first_token"}
+    assert mine["properties"].keys().isdisjoint(own.keys() - {"plan", "$ai_model"})
+    (embedded,) = body(sent("posthog", told(4, payload=payload(), call_type="aembedding")))["batch"]
+    assert embedded["event"] == "$ai_embedding"
+    assert embedded["properties"].keys().isdisjoint({"$ai_output_choices", "$ai_output_tokens"})
 
 
 def test_openmeter() -> None:
