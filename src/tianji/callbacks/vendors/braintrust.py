@@ -65,7 +65,8 @@ def _logged(event: LogEvent) -> dict[str, Any]:
         "metrics": {
             "prompt_tokens": event.prompt_tokens,
             "completion_tokens": event.completion_tokens,
-            "total_tokens": event.total_tokens,
+            "tokens": event.total_tokens,
+            "total_tokens": event.total_tokens,  # as LiteLLM has it; Braintrust reads the other
             "total_cost": event.response_cost,
             "start": event.started,
             "end": event.ended,

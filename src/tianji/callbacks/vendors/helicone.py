@@ -1,4 +1,7 @@
-"""Helicone's log of requests that did not go through it (https://docs.helicone.ai/getting-started/integration-method)."""
+"""Helicone's log of requests that did not go through it.
+
+https://docs.helicone.ai/getting-started/integration-method/manual-logger-curl
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -7,8 +10,10 @@ from tianji.callbacks.event import LogEvent
 from tianji.callbacks.forms import JSON, encode
 from tianji.callbacks.sink import SUCCESSES, Delivery, Given, Sink
 
-BASE: Final = "https://api.hconeai.com"
+BASE: Final = "https://api.worker.helicone.ai"
 _FORMS: Final = {"openai": "oai", "azure": "oai", "anthropic": "anthropic"}
+_CUSTOM: Final = "custom"  # models of whatever other provider, whose address Helicone does not read
+_NOWHERE: Final = "custom-model-nopath"
 _OWN: Final = "helicone_"
 
 
@@ -20,17 +25,18 @@ def build(given: Given) -> Sink:
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
         for event in events:
-            form = _FORMS.get(event.custom_llm_provider, "custom")
-            yield Delivery(f"{base}/{form}/v1/log", encode(_logged(event, auth)), headers)
+            form = _FORMS.get(event.custom_llm_provider, _CUSTOM)
+            url = _NOWHERE if form == _CUSTOM else event.api_base
+            yield Delivery(f"{base}/{form}/v1/log", encode(_logged(event, url, auth)), headers)
 
     return Sink(given.name, write, hears=SUCCESSES, batch=1, at_once=8)
 
 
-def _logged(event: LogEvent, auth: str) -> dict[str, Any]:
+def _logged(event: LogEvent, url: str, auth: str) -> dict[str, Any]:
     own = {_header(name): str(value) for name, value in event.said.items() if name.startswith(_OWN)}
     asked = {"model": event.model, "messages": event.messages, **event.model_parameters}
     return {
-        "providerRequest": {"url": event.api_base, "json": asked, "meta": {"Helicone-Auth": auth, **own}},
+        "providerRequest": {"url": url, "json": asked, "meta": {"Helicone-Auth": auth, **own}},
         "providerResponse": {"json": event.response, "headers": {}, "status": 200},
         "timing": {"startTime": _time(event.started), "endTime": _time(event.ended)},
     }

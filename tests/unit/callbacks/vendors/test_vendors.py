@@ -134,12 +134,15 @@ def test_promptlayer_and_helicone() -> None:
     assert (tracked["api_key"], tracked["tags"], tracked["kwargs"]["temperature"]) == ("k", ["a", "b", "z"], 0.5)
     assert tracked["request_response"] == ANSWER
     request = sent("helicone", saying(helicone_session_id="S"))
-    assert (request.url, request.headers["authorization"]) == ("https://api.hconeai.com/oai/v1/log", "Bearer k")
+    assert (request.url, request.headers["authorization"]) == ("https://api.worker.helicone.ai/oai/v1/log", "Bearer k")
     logged = body(request)
     assert logged["providerRequest"]["json"]["model"] == "gpt-4o", "the name that it has"
     assert logged["providerRequest"]["meta"] == {"Helicone-Auth": "Bearer k", "Helicone-Session-Id": "S"}
     assert logged["timing"]["startTime"] == {"seconds": int(OK.started), "milliseconds": 9}
-    assert sent("helicone", told(1, provider="cohere")).url == "https://api.hconeai.com/custom/v1/log"
+    assert logged["providerRequest"]["url"] == OK.api_base
+    request = sent("helicone", told(1, provider="cohere"))
+    assert request.url == "https://api.worker.helicone.ai/custom/v1/log"
+    assert body(request)["providerRequest"]["url"] == "custom-model-nopath", "what their custom log takes"
 
 
 def test_lago() -> None:
@@ -265,6 +268,7 @@ async def test_braintrust_asks_for_each_project_once() -> None:
     (logged,) = body(request)["events"]
     assert (logged["input"], logged["output"]) == (REQUEST["messages"], ANSWER)
     assert (logged["metrics"]["total_cost"], logged["span_attributes"]["type"]) == (2.0, "llm")
+    assert (logged["metrics"]["tokens"], logged["metrics"]["start"]) == (15, OK.started)
     assert logged["span_id"] == logged["root_span_id"] == logged["id"]
     assert [(url, data) for _, url, _, data in fetch.asked] == [
         ("https://api.braintrustdata.com/v1/project", b'{"name":"litellm"}')
