@@ -40,28 +40,42 @@ def build(given: Given) -> Sink:
 
 
 def _run(event: LogEvent, project: str, name: str) -> dict[str, Any]:
-    own, began, usage = event.said, datetime.fromtimestamp(event.started, UTC), event.usage
+    own, began = event.said, datetime.fromtimestamp(event.started, UTC)
     return {
         **_place(event, began),
         "name": str(own.get("run_name") or name),
         "run_type": "llm",
         "session_name": str(own.get("project_name") or project),
         "inputs": {"messages": event.messages, "model": event.model, **event.model_parameters},
-        "outputs": {
-            "response": event.response,
-            "usage_metadata": {
-                "input_tokens": event.prompt_tokens,
-                "output_tokens": event.completion_tokens,
-                "total_tokens": event.total_tokens,
-                "total_cost": event.response_cost,
-                "input_token_details": {"cache_read": usage["cache_read_input_tokens"]},
-            },
-        },
+        "outputs": {**_answer(event), "usage_metadata": _usage(event)},
         "start_time": began.isoformat(),
         "end_time": datetime.fromtimestamp(event.ended, UTC).isoformat(),
         "tags": [*event.tags, *texts(own.get("tags"))],
         "extra": {"metadata": _extra(event)},
         "error": event.error_str if event.failed else None,
+    }
+
+
+def _answer(event: LogEvent) -> dict[str, Any]:
+    """Return the answer with its members beside the usage: messages are shown where they stand as their API has them.
+
+    https://docs.langchain.com/langsmith/log-llm-trace
+    """
+    return event.response if isinstance(event.response, dict) else present({"output": event.response})
+
+
+def _usage(event: LogEvent) -> dict[str, Any]:
+    usage = event.usage
+    return {
+        "input_tokens": event.prompt_tokens,
+        "output_tokens": event.completion_tokens,
+        "total_tokens": event.total_tokens,
+        "total_cost": event.response_cost,
+        "input_token_details": {
+            "cache_read": usage["cache_read_input_tokens"],
+            "cache_creation": usage["cache_creation_input_tokens"],
+        },
+        "output_token_details": {"reasoning": usage["reasoning_tokens"]},
     }
 
 

@@ -155,7 +155,9 @@ def test_langsmith() -> None:
     assert first["dotted_order"] == f"20260301T120000001000Z{first['id']}"
     assert (first["run_type"], first["session_name"], first["error"], second["error"]) == ("llm", "p", None, "slow")
     assert first["outputs"]["usage_metadata"]["total_cost"] == 2.0
-    assert first["outputs"]["response"] == ANSWER
+    assert {name: first["outputs"][name] for name in ANSWER} == ANSWER
+    assert first["outputs"]["usage_metadata"]["input_token_details"] == {"cache_read": 4, "cache_creation": 0}
+    assert second["outputs"].keys() == {"usage_metadata"}
     assert not sink("langsmith", {"LANGSMITH_SAMPLING_RATE": "0.0"}).wants(notice(OK))
     trace, parent = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
     above = f"20260301T120000000000Z{trace}.20260301T120000000001Z{parent}"
