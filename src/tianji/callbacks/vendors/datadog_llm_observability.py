@@ -1,14 +1,20 @@
-"""Datadog's LLM Observability: a span a request (https://docs.datadoghq.com/llm_observability/instrumentation/api/)."""
+"""Datadog's LLM Observability: a span a request (https://docs.datadoghq.com/llm_observability/instrumentation/api/).
 
-from collections.abc import Iterable, Sequence
+What was said is text there, calls of tools stand beside it, and facts are texts, numbers or truths.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from tianji.callbacks.accounts.datadog import ACCEPTED, account
 from tianji.callbacks.event import LogEvent
 from tianji.callbacks.forms import encode, present, unique
+from tianji.callbacks.otlp.conversation import Call, Message, answered, asked
+from tianji.callbacks.said import value
 from tianji.callbacks.sink import Delivery, Given, Sink
 
 _KINDS: Final = {"aembedding": "embedding", "arerank": "retrieval", "_arealtime": "task"}
+_ASKED: Final = ("temperature", "max_tokens")
 _PATH: Final = "/api/intake/llm-obs/v1/trace/spans"
 
 
@@ -31,19 +37,19 @@ def _span(event: LogEvent, tags: list[str]) -> dict[str, Any]:
     cached, written = usage["cache_read_input_tokens"], usage["cache_creation_input_tokens"]
     known = event.error_information or {}
     error = {"message": event.error_str, "type": known.get("error_class")} if event.failed else None
-    answer = [{"role": "assistant", "content": event.text}] if event.text else []
-    return {
+    facts = {**event.metadata, **{name: event.model_parameters.get(name) for name in _ASKED}}
+    return present({
         "parent_id": str(own.get("parent_id") or "undefined"),
         "trace_id": event.trace_id,
         "span_id": str(own.get("span_id") or unique(event)),
         "name": str(own.get("name") or "litellm_llm_call"),
         "meta": present({
             "kind": _KINDS.get(event.call_type, "llm"),
-            "input": {"messages": _messages(event.messages)},
-            "output": {"messages": answer},
-            "metadata": {**event.metadata, "model_name": event.model, "model_provider": event.custom_llm_provider},
+            "input": {"messages": _messages(asked(event.messages), event.messages)},
+            "output": {"messages": [] if event.failed else _messages(answered(event.response), None)},
+            "metadata": _plain({**facts, "model_name": event.model, "model_provider": event.custom_llm_provider}),
             "error": error,
-            "tool_definitions": event.model_parameters.get("tools"),
+            "tool_definitions": _tools(event.model_parameters.get("tools")),
         }),
         "start_ns": round(event.started * 1e9),
         "duration": round((event.ended - event.started) * 1e9),
@@ -59,11 +65,48 @@ def _span(event: LogEvent, tags: list[str]) -> dict[str, Any]:
             "reasoning_output_tokens": usage["reasoning_tokens"],
         },
         "status": "error" if event.failed else "ok",
+        "session_id": event.session_id,
         "tags": tags,
-    }  # fmt: skip
+    })  # fmt: skip
 
 
-def _messages(said: Any) -> list[Any]:
-    if isinstance(said, list) and all(isinstance(one, dict) for one in said):
-        return said
-    return [] if said is None else [{"role": "user", "content": said}]
+def _messages(known: Sequence[Message], whole: Any) -> list[dict[str, Any]]:
+    """Return messages as Datadog has them. `whole`: what was said, which is told as it is where nothing is known."""
+    if known:
+        return [_message(one) for one in known]
+    return [] if whole is None else [{"role": "user", "content": whole if isinstance(whole, str) else _text(whole)}]
+
+
+def _message(said: Message) -> dict[str, Any]:
+    results = None if said.answers is None else [{"tool_id": said.answers, "result": said.text}]
+    calls = [_call(one) for one in said.calls] or None
+    return present({"role": said.role, "content": said.text, "tool_calls": calls, "tool_results": results})
+
+
+def _call(call: Call) -> dict[str, Any]:
+    arguments = value(call.arguments.encode())
+    known = arguments if isinstance(arguments, dict) else {"arguments": call.arguments}
+    return {"name": call.name, "tool_id": call.id, "arguments": known, "type": "function"}
+
+
+def _tools(listed: Any) -> list[dict[str, Any]] | None:
+    """Return the tools of a request in OpenAI's or Anthropic's form."""
+    tools = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return [_tool(one, inner if isinstance(inner := one.get("function"), dict) else one) for one in tools] or None
+
+
+def _tool(tool: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    return present({
+        "name": str(known.get("name") or tool.get("type")),
+        "description": known.get("description"),
+        "schema": known.get("parameters", known.get("input_schema")),
+    })  # fmt: skip
+
+
+def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts of which each is a text, a number or a truth: of others their JSON."""
+    return {name: one if isinstance(one, str | int | float) else _text(one) for name, one in present(facts).items()}
+
+
+def _text(said: Any) -> str:
+    return encode(said).decode()

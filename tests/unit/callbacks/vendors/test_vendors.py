@@ -61,11 +61,50 @@ def test_datadog_llm_observability() -> None:
     assert (first["metrics"]["total_cost"], first["metrics"]["non_cached_input_tokens"]) == (2.0, 6)
     assert first["duration"] == 250_000_000
     assert (second["status"], second["meta"]["error"]) == ("error", {"message": "slow", "type": "RateLimited"})
+    facts = first["meta"]["metadata"]
+    assert (facts["temperature"], facts["model_name"], facts["requester_metadata"]) == (0.5, "gpt-4o", '{"a":"b"}')
+    assert all(isinstance(fact, str | int | float) for fact in facts.values())
+    assert second["meta"]["output"] == {"messages": []}
     own = body(sent("datadog_llm_observability", saying(span_id="s", parent_id="p", name="n")))
     (span,) = own["data"]["attributes"]["spans"]
     assert (span["span_id"], span["parent_id"], span["name"]) == ("s", "p", "n")
     agent = sent("datadog_llm_observability", OK, environ={"LITELLM_DD_AGENT_HOST": "agent"})
     assert agent.url == "http://agent:8126/api/intake/llm-obs/v1/trace/spans"
+
+
+def test_datadog_is_told_what_was_said_as_text_with_tools_beside_it() -> None:
+    called = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
+    odd = {"id": "c2", "type": "function", "function": {"name": "say", "arguments": "a"}}
+    messages = [
+        {"role": "user", "content": [{"type": "text", "text": "1+"}, {"type": "text", "text": "1"}]},
+        {"role": "assistant", "content": None, "tool_calls": [called, odd]},
+        {"role": "tool", "tool_call_id": "c1", "content": "2"},
+    ]
+    tools = [
+        {"type": "function", "function": {"name": "add", "description": "adds", "parameters": {"type": "object"}}},
+        {"name": "say", "input_schema": {"type": "object"}},
+        {"type": "web_search"},
+    ]
+    event = told(1, payload=payload(messages=messages, tools=tools), session_id="S")
+    (span,) = body(sent("datadog_llm_observability", event))["data"]["attributes"]["spans"]
+    assert span["meta"]["input"]["messages"] == [
+        {"role": "user", "content": "1+1"},
+        {"role": "assistant", "content": "", "tool_calls": [
+            {"name": "add", "tool_id": "c1", "arguments": {"a": 1}, "type": "function"},
+            {"name": "say", "tool_id": "c2", "arguments": {"arguments": "a"}, "type": "function"},
+        ]},
+        {"role": "tool", "content": "2", "tool_results": [{"tool_id": "c1", "result": "2"}]},
+    ]  # fmt: skip
+    assert span["meta"]["tool_definitions"] == [
+        {"name": "add", "description": "adds", "schema": {"type": "object"}},
+        {"name": "say", "schema": {"type": "object"}},
+        {"name": "web_search"},
+    ]
+    assert span["session_id"] == "S"
+    (odd_span,) = body(sent("datadog_llm_observability", told(2, payload=payload(messages={"query": "q"}))))["data"][
+        "attributes"
+    ]["spans"]
+    assert odd_span["meta"]["input"]["messages"] == [{"role": "user", "content": '{"query":"q"}'}]
 
 
 def test_datadog_metrics_and_costs() -> None:
