@@ -172,12 +172,38 @@ async def test_it_is_told_in_batches_and_everything_once(name: str) -> None:
 
 
 @EVERY
-@pytest.mark.parametrize("status", [500, 503, 429, 408, 401])
+@pytest.mark.parametrize("status", [500, 503, 429, 425, 408, 404, 403, 401])
 async def test_what_may_pass_is_tried_again_with_the_same(name: str, status: int) -> None:
     there = There(await asyncio.to_thread(made, name), lambda _events, tries: status if tries < 3 else None)
     events = offered(there.sink, 2)
     assert await there.told(events) == [event.id for event in events]
     assert there.outlet.standing.refused == 0
+
+
+@EVERY
+async def test_who_does_not_answer_in_time_is_told_all_of_it_later(name: str) -> None:
+    def late(_events: Sequence[LogEvent], tries: int) -> None:
+        if tries < 3:
+            raise TimeoutError
+
+    there = There(await asyncio.to_thread(made, name), late)
+    events = offered(there.sink, 2)
+    assert await there.told(events) == [event.id for event in events]
+    assert (there.outlet.standing.told, there.outlet.standing.refused, there.outlet.standing.fault) == (2, 0, None)
+
+
+@EVERY
+@pytest.mark.parametrize("status", [401, 500])
+async def test_what_stays_wrong_is_given_up_counted_and_said_once(
+    name: str, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = msgspec.structs.replace(await asyncio.to_thread(made, name), patience=5.0, batch=1)
+    there = There(sink, lambda _events, _tries: status)
+    assert await there.told(offered(sink, 2)) == []
+    standing = there.outlet.standing
+    assert (standing.told, standing.refused, standing.fault) == (0, 2, f"status {status}")
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("tianji")]
+    assert said == [f"callback {name} does not take events: status {status}"]
 
 
 @EVERY
