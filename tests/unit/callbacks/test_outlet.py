@@ -63,6 +63,10 @@ class There:
         return len(self.pages.events) - self.outlet.backlog.positions.get("one.journal", 0)
 
 
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name.startswith("tianji")]
+
+
 async def test_events_go_in_batches_and_leave_when_they_arrived() -> None:
     there = There(batch=2)
     there.offer(1, 2, 3)
@@ -95,6 +99,17 @@ async def test_what_may_pass_is_tried_again(status: int) -> None:
     assert there.got == [["1"]] * 3
     assert there.slept == [0.1, 0.2]
     assert (there.outlet.standing.told, there.outlet.standing.fault) == (1, None)
+
+
+async def test_that_it_fails_is_said_once_and_that_it_is_well_again(caplog: pytest.LogCaptureFixture) -> None:
+    answers = [500, 503, 200, 500, 200]
+    there = There(lambda _ids: answers.pop(0), batch=1)
+    there.offer(1, 2)
+    await there.outlet.flush()
+    assert said(caplog) == [
+        "callback there does not take events: status 500",
+        "callback there takes events again",
+    ], "and not again within the minute"
 
 
 async def test_a_destination_that_fails_on_a_batch_is_spared_it_in_the_end() -> None:
@@ -200,12 +215,13 @@ async def test_a_request_is_completed_for_each_try() -> None:
     assert (seen, there.outlet.standing.told) == (["no token yet", "1", "2"], 1)
 
 
-async def test_one_that_is_not_wanted_takes_no_other_with_it() -> None:
+async def test_one_that_is_not_wanted_takes_no_other_with_it(caplog: pytest.LogCaptureFixture) -> None:
     there = There(lambda ids: 400 if "3" in ids else 200)
     there.offer(1, 2, 3, 4)
     await there.outlet.flush()
     assert [ids for ids in there.got if "3" not in ids] == [["1", "2"], ["4"]]
     assert (there.outlet.standing.told, there.outlet.standing.refused) == (3, 1)
+    assert said(caplog)[0] == "callback there does not take events: an event was refused: status 400"
 
 
 async def test_what_is_too_large_goes_in_parts() -> None:
@@ -236,7 +252,7 @@ async def test_one_that_is_too_large_by_itself_goes_without_what_was_said() -> N
     assert len(seen) == 4
 
 
-async def test_one_that_cannot_be_written_takes_no_other_with_it() -> None:
+async def test_one_that_cannot_be_written_takes_no_other_with_it(caplog: pytest.LogCaptureFixture) -> None:
     def picky(events: Sequence[LogEvent]) -> Iterable[Delivery]:
         if any(event.call_id == "2" for event in events):
             raise ValueError("2")
@@ -248,6 +264,7 @@ async def test_one_that_cannot_be_written_takes_no_other_with_it() -> None:
     await there.outlet.flush()
     assert there.got == [["1"], ["3"]]
     assert there.outlet.standing.refused == 1
+    assert "callback there: events could not be written" in said(caplog)
 
 
 async def test_a_bare_destination_is_not_told_what_was_said() -> None:
