@@ -279,3 +279,18 @@ async def test_a_bare_destination_is_not_told_what_was_said() -> None:
     there.offer(1)
     await there.outlet.flush()
     assert seen[0].response == {"text": "redacted-by-litellm"}
+
+
+async def test_what_is_hidden_from_a_destination_is_not_told_to_it_and_to_others_all_the_same() -> None:
+    seen: dict[str, list[LogEvent]] = {"poor": [], "rich": []}
+    pages = Memory()
+    pages.events = [told(1, payload=payload())]
+    for name, hidden in (("poor", frozenset({"asked", "end_user"})), ("rich", frozenset[str]())):
+
+        def look(events: Sequence[LogEvent], name: str = name) -> Iterable[Delivery]:
+            seen[name].extend(events)
+            return ()
+
+        await Outlet(Sink(name, look, hidden=hidden), pages, There().send).flush()
+    assert [(event.messages, event.end_user) for event in seen["poor"]] == [(None, None)]
+    assert [(event.messages, event.end_user) for event in seen["rich"]] == [(REQUEST["messages"], "c")]
