@@ -118,13 +118,17 @@ class Outlet:
         for request in requests:
             status = await self._try(request)
             if status is None:
-                self.standing.refused += len(batch)
-                return None
+                return self._give_up(len(batch))
             if not request.accepts(status):
                 return await self._divide(batch, f"status {status}")
         self._count(len(batch))
         self._recovered()
         return None
+
+    def _give_up(self, count: int) -> None:
+        self.standing.refused += count
+        if self.sink.lasting:
+            log.error("callback %s: %d events were given up: %s", self.sink.name, count, self.standing.fault)
 
     def _written(self, batch: Sequence[Notice]) -> list[Delivery]:
         if self.sink.as_is is not None:
