@@ -264,10 +264,37 @@ async def test_destinations_come_and_go(world: World, caplog: pytest.LogCaptureF
     await world.keep(2)
     await teller.outlets["new"].flush()
     assert world.told() == [1, 2], "a new one is not told what the others were told already"
+    telling = teller._tasks["there"]
     teller.adopt([world.sink("new")])
+    await asyncio.wait({telling}, timeout=30)
+    assert telling.cancelled()
     assert "there was taken out of the configuration" in caplog.text
     await end(teller)
     assert world.told() == [1, 2]
+
+
+async def test_a_destination_that_was_changed_is_told_as_it_is_now(world: World) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def at(url: str) -> Sink:
+        return Sink("there", lambda _: [Delivery(url, b"")], interval=1e9)
+
+    async def send(request: Delivery) -> int:
+        asked.append(("the operator's", request.url))
+        return 200
+
+    async def send_checked(request: Delivery) -> int:
+        asked.append(("checked", request.url))
+        return 200
+
+    teller = Teller(world.folder, send, send_checked=send_checked)
+    for number, sink in enumerate((at("http://old"), at("http://new"), msgspec.structs.replace(at("x"), foreign=True))):
+        await world.keep(number)
+        teller.adopt([sink])
+        await teller.round()
+        await teller.outlets["there"].flush()
+    await end(teller)
+    assert asked == [("the operator's", "http://old"), ("the operator's", "http://new"), ("checked", "x")]
 
 
 async def test_a_journal_that_is_read_by_two_is_decoded_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
