@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from tests.unit.callbacks.test_event import REQUEST, notice, payload, told
 
+from tianji.callbacks import backlog
 from tianji.callbacks.backlog import Page, Pages
 from tianji.callbacks.event import MARKER, LogEvent
 from tianji.callbacks.outlet import Outlet
@@ -73,6 +74,14 @@ async def test_events_go_in_batches_and_leave_when_they_arrived() -> None:
     await there.outlet.flush()
     assert there.got == [["1", "2"], ["3"]]
     assert (there.left, there.outlet.standing.told, there.outlet.standing.told_at) == (0, 3, 5.0)
+
+
+async def test_no_more_bytes_are_held_at_once_than_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backlog, "LARGEST", 2)  # of these journals, in which each event has one byte
+    there = There()
+    there.offer(1, 2, 3, 4, 5)
+    await there.outlet.flush()
+    assert there.got == [["1", "2"], ["3", "4"], ["5"]]
 
 
 async def test_one_that_takes_events_as_they_are_is_told_their_json() -> None:
