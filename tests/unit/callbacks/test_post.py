@@ -1,5 +1,6 @@
 """Requests to destinations: whoever tells for days does so over one client, whatever becomes of its connections."""
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -9,6 +10,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from tests.fakes.listening import Listening
 
+from tianji.callbacks import post
 from tianji.callbacks.post import Post
 from tianji.callbacks.sink import Delivery
 from tianji.config.schema import Config, Settings
@@ -72,16 +74,16 @@ NAMED = Config(litellm_settings=Settings(provider_url_destination_allowed_hosts=
 
 @pytest.mark.parametrize("named_by", ["the operator", "somebody else"])
 async def test_a_connection_that_has_ended_ends_nothing_else(named_by: str, place: Place) -> None:
-    post = Post()
-    send = post.send if named_by == "the operator" else post.send_checked
+    client = Post()
+    send = client.send if named_by == "the operator" else client.send_checked
     try:
         for number in range(4):
-            post.adopt(NAMED)  # a reload, which closes nothing either
+            client.adopt(NAMED)  # a reload, which closes nothing either
             assert await send(Delivery(place.url, b"%d" % number)) == 200
             if number % 2:
                 place.let_go()
     finally:
-        await post.close()
+        await client.close()
     assert place.bodies == [b"0", b"1", b"2", b"3"]
     # to a checked address each request has a connection of its own
     assert place.connections == (2 if named_by == "the operator" else 4)
@@ -89,11 +91,25 @@ async def test_a_connection_that_has_ended_ends_nothing_else(named_by: str, plac
 
 async def test_one_client_serves_all_destinations(place: Place) -> None:
     with Place() as other:
-        post = Post()
+        client = Post()
         for one in (place, other, place, other):
-            assert await post.send(Delivery(one.url, b"")) == 200
+            assert await client.send(Delivery(one.url, b"")) == 200
         assert (place.connections, other.connections) == (1, 1)
         other.let_go()
-        assert await post.send(Delivery(place.url, b"")) == 200
+        assert await client.send(Delivery(place.url, b"")) == 200
         assert place.connections == 1
-        await post.close()
+        await client.close()
+
+
+async def test_who_does_not_answer_in_time_or_not_at_all_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(post, "LONGEST", 0.2)
+    mine = Post()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(OSError, match="TimeoutError"):
+            await asyncio.wait_for(mine.send(Delivery(url, b"")), 10)
+    with pytest.raises(OSError, match="ConnectError"):
+        await mine.send(Delivery(url, b""))
+    with pytest.raises(OSError, match="InvalidURL"):
+        await mine.send(Delivery("http://127.0.0.1:port", b""))
+    await mine.close()
