@@ -232,11 +232,12 @@ class Store:
 
     def __init__(self) -> None:
         self.known: set[str] = set()
+        self.lasting: list[int] = []
         self.fault: Exception | None = None
 
     async def set(self, key: str, _value: str, *, nx: bool, px: int) -> bool | None:
         assert nx
-        assert px > 0
+        self.lasting.append(px)
         if self.fault is not None:
             raise self.fault
         fresh = key not in self.known
@@ -264,6 +265,7 @@ async def test_of_all_machines_one_tells_and_each_does_when_the_store_is_away() 
         claims.share(store)
     assert await first.take("a", 60)
     assert not await second.take("a", 60)
+    assert store.lasting == [60_000, 60_000], "milliseconds, after which somebody may tell again"
     store.fault = ConnectionError()
     assert await third.take("a", 60)
     assert not await third.take("a", 60)
