@@ -200,13 +200,14 @@ def _traceloop(given: Given) -> Aim:
 
 
 def _weave(given: Given) -> Aim:
+    """https://docs.wandb.ai/weave/guides/tracking/otel; servers of before know the project by its header alone."""
     host = given.optional("host", "WANDB_HOST")
     base = (host if "://" in host else f"https://{host}").rstrip("/") if host else "https://trace.wandb.ai"
-    headers = {
-        "authorization": _basic("api", given.text("wandb_api_key", "WANDB_API_KEY")),
-        "project_id": given.text("weave_project_id", "WANDB_PROJECT_ID"),
-    }
-    return Aim(Target(PROTOBUF, f"{base}/otel/v1/traces", headers))
+    key, project = given.text("wandb_api_key", "WANDB_API_KEY"), given.text("weave_project_id", "WANDB_PROJECT_ID")
+    headers = {"authorization": _basic("api", key), "wandb-api-key": key, "project_id": project}
+    entity, _, name = project.partition("/")
+    named = {"wandb.entity": entity, "wandb.project": name} if name else {}
+    return Aim(Target(PROTOBUF, f"{base}/otel/v1/traces", headers), resource=named)
 
 
 def _basic(user: str, secret: str) -> str:

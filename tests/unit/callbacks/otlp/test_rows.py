@@ -97,7 +97,7 @@ def test_how_mlflow_is_entered(environ: dict[str, str], proof: str) -> None:
         (
             "weave_otel",
             "https://trace.wandb.ai/otel/v1/traces",
-            {"authorization": "Basic " + b64encode(b"api:k").decode(), "project_id": "e/p"},
+            {"authorization": "Basic " + b64encode(b"api:k").decode(), "wandb-api-key": "k", "project_id": "e/p"},
         ),
     ],
 )
@@ -117,6 +117,12 @@ def test_requests_have_spans_but_where_only_calls_are_shown(name: str) -> None:
 
     assert count(name) == 2
     assert count("langfuse_otel") == count("weave_otel") == 1
+
+
+def test_weave_knows_the_project_by_its_resource() -> None:
+    (told,) = ExportTraceServiceRequest.FromString(sent("weave_otel").body).resource_spans
+    named = {one.key: one.value.string_value for one in told.resource.attributes}
+    assert (named["wandb.entity"], named["wandb.project"]) == ("e", "p")
 
 
 def test_arize_may_be_told_by_grpc() -> None:
