@@ -15,10 +15,12 @@ from tianji.alerts.alert import Alert
 from tianji.alerts.claims import Claims
 from tianji.alerts.office import Office
 from tianji.alerts.post import MOST, TRIES, Box, Mailing
+from tianji.alerts.settings import settings_of
 from tianji.alerts.transports import chat
 from tianji.alerts.transports.mail import RESEND, SENDGRID, Letter, Smtp, mailer_of
 from tianji.callbacks.sink import Delivery
-from tianji.config.schema import Config
+from tianji.config.lent import Lent
+from tianji.config.schema import Config, GeneralSettings
 from tianji.config.schema.alerting import AlertTypeConfig
 
 SLACK = "https://hooks.example.com/all"
@@ -337,6 +339,47 @@ async def test_types_have_addresses_of_their_own(office: Make) -> None:
     assert {url for url, _ in await world.sent(ALERT)} == {"https://a.example.com", "https://b.example.com"}
     assert [url for url, _ in await world.sent(Alert(kind="llm_too_slow", text="x"))] == ["https://c.example.com"]
     assert [url for url, _ in await world.sent(Alert(kind="db_exceptions", text="x"))] == [SLACK]
+
+
+async def test_an_address_that_hangs_costs_no_other_one_anything(office: Make) -> None:
+    slow, quick = "https://slow.example.com", "https://quick.example.com"
+    world = office(alert_to_webhook_url={"budget_alerts": (slow, quick)})
+    arrived, over = asyncio.Event(), asyncio.Event()
+
+    async def send(request: Delivery) -> int:
+        if request.url == slow:
+            await over.wait()
+        arrived.set()
+        return 200
+
+    world.wire.send = send  # type: ignore[method-assign]
+    await world.office.take(ALERT)
+    world.office.flush()
+    await asyncio.wait_for(arrived.wait(), 30)
+    over.set()
+
+
+async def test_an_address_that_the_database_names_is_judged_before_it_is_asked(office: Make) -> None:
+    world = office()
+    checked: list[str] = []
+
+    async def send_checked(request: Delivery) -> int:
+        checked.append(request.url)
+        return 200
+
+    world.wire.send_checked = send_checked  # type: ignore[method-assign]
+    theirs = "http://169.254.169.254/theirs"
+    general = GeneralSettings(alerting=("slack",), alert_to_webhook_url={"slow": theirs})
+    lent = Lent(addresses=frozenset({theirs}))
+    named = settings_of(Config(general_settings=general), {"SLACK_WEBHOOK_URL": SLACK}, lent)
+    assert named is not None
+    world.office.adopt(named, None)
+    assert [url for url, _ in await world.sent(ALERT, Alert(kind="llm_too_slow", text="x"))] == [SLACK]
+    assert checked == [theirs]
+    variable = Lent(variables={"SLACK_WEBHOOK_URL": theirs})
+    named = settings_of(Config(general_settings=GeneralSettings(alerting=("slack",))), {}, variable)
+    assert named is not None
+    assert named.foreign == {theirs}
 
 
 async def test_types_that_nobody_wants_are_not_told(office: Make) -> None:
