@@ -35,12 +35,9 @@ SHOWN: Final = frozenset(
 )  # fmt: skip
 OPEN: Final = frozenset(
     (
-        "litellm_settings.tag_budget_config",
         "litellm_settings.validate_end_user_id_in_db",
-        "litellm_settings.block_requests_for_models_without_pricing",
         "general_settings.custom_key_policy",
         "general_settings.custom_team_metadata_validate",
-        "general_settings.team_metadata_schema",
         "general_settings.disable_key_generate_for_org_admin",
     )
 )

@@ -198,14 +198,30 @@ def test_what_all_spend_together_has_an_end_and_words_are_banned(
     edge: str, mock_process: Mock, mock: Mock, tmp_path: Path
 ) -> None:
     priced = openai_model("m", "m-up", mock_process.url, input_cost_per_token=0, output_cost_per_token=0.002)
-    settings = {"max_budget": 0.015, "callbacks": ["banned_keywords"], "banned_keywords_list": ["forbidden-word"]}
-    config = {"model_list": [priced], "litellm_settings": settings}
+    unpriced = openai_model("unpriced", "unpriced-up", mock_process.url)
+    settings = {
+        "max_budget": 0.015,
+        "callbacks": ["banned_keywords"],
+        "banned_keywords_list": ["forbidden-word"],
+        "tag_budget_config": {"campaign": {"budget_limit": 0.01, "time_period": "1d"}},
+        "block_requests_for_models_without_pricing": True,
+    }
+    config = {"model_list": [priced, unpriced], "litellm_settings": settings}
     with Gateway(config, tmp_path, edge=edge, workers=2) as running:
         refused = ask(running, messages=[{"role": "user", "content": "say Forbidden-Word"}])
         assert (refused.status_code, mock.requests()) == (400, []), refused.text
         assert "not served" not in running.log
+        refused = ask(running, model="unpriced")
+        assert (refused.status_code, refused.json()["error"]["type"]) == (403, "model_cost_map_missing")
         keys = [running.post("/key/generate", {}).json()["key"] for _ in range(3)]
-        answers = [ask(running, more={"authorization": f"Bearer {key}"}) for key in keys]  # five tokens, a cent each
-        assert [answer.status_code for answer in answers] == [200, 200, 422]
-        assert "Proxy=" in answers[2].json()["error"]["message"]
+
+        def asked(key: str, **more: Any) -> Any:  # five tokens, a cent each
+            return ask(running, more={"authorization": f"Bearer {key}"}, **more)
+
+        tagged = [asked(key, metadata={"tags": ["campaign"]}) for key in keys[:2]]
+        assert [answer.status_code for answer in tagged] == [200, 422]
+        assert "campaign" in tagged[1].json()["error"]["message"]
+        answers = [asked(key) for key in keys[1:]]
+        assert [answer.status_code for answer in answers] == [200, 422]
+        assert "Proxy=" in answers[1].json()["error"]["message"]
     assert len(mock.requests()) == 2

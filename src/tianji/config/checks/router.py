@@ -69,10 +69,15 @@ def _numbers(subject: Subject) -> None:
     if router.default_priority is not None and not 0 <= router.default_priority <= LOWEST_PRIORITY:
         path = ("router_settings", "default_priority")
         subject.error(path, f"must be from 0 to {LOWEST_PRIORITY}", "0 is the most urgent")
-    for provider, budget in router.provider_budget_config.items():
-        for name in ("time_period", "budget_duration"):
-            if not is_duration(getattr(budget, name)):
-                subject.error(("router_settings", "provider_budget_config", provider, name), *NO_DURATION)
+    budgets = {
+        ("router_settings", "provider_budget_config"): router.provider_budget_config,
+        ("litellm_settings", "tag_budget_config"): subject.config.litellm_settings.tag_budget_config,
+    }
+    for path, written in budgets.items():
+        for whose, budget in written.items():
+            for name in ("time_period", "budget_duration"):
+                if not is_duration(getattr(budget, name)):
+                    subject.error((*path, whose, name), *NO_DURATION)
     if not is_delay(router.hedge_after):
         subject.error(("router_settings", "hedge_after"), *NO_DELAY)
 

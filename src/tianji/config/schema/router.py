@@ -77,8 +77,8 @@ class RoutingGroup(Section, frozen=True, kw_only=True):
     model_priorities: Table = {}
 
 
-class ProviderBudget(Section, frozen=True, kw_only=True):
-    """A provider's budget in US dollars for a period, and its limits; both spellings of each are known."""
+class PeriodBudget(Section, frozen=True, kw_only=True):
+    """A budget in US dollars for a period, of a provider or a tag, and limits; both spellings of each are known."""
 
     budget_limit: float | None = None
     max_budget: float | None = None
@@ -86,6 +86,16 @@ class ProviderBudget(Section, frozen=True, kw_only=True):
     budget_duration: str | None = None
     tpm_limit: int | None = None
     rpm_limit: int | None = None
+
+    @property
+    def limit(self) -> float | None:
+        """The budget; None for none."""
+        return self.budget_limit if self.max_budget is None else self.max_budget
+
+    @property
+    def period(self) -> str | None:
+        """The length of the period, such as 1d; None where nothing says one."""
+        return self.time_period or self.budget_duration
 
 
 class RouterSettings(Section, frozen=True, kw_only=True):
@@ -137,7 +147,7 @@ class RouterSettings(Section, frozen=True, kw_only=True):
     tag_filtering_match_any: Flag = True
     tag_routing_prefix: str = ""
     allowed_model_region: str | None = None
-    provider_budget_config: dict[str, ProviderBudget] = {}
+    provider_budget_config: dict[str, PeriodBudget] = {}
     redis_url: str | None = None
     redis_host: str | None = None
     redis_port: int | None = None

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from tianji.config.schema.base import Flag, Names, Rows, Section, Switch, Table, Text
 from tianji.config.schema.cache import CacheParams
-from tianji.config.schema.router import FallbackRule, Target
+from tianji.config.schema.router import FallbackRule, PeriodBudget, Target
 
 
 class InternalUserParams(Section, frozen=True, kw_only=True):
@@ -186,7 +186,7 @@ class Settings(Section, frozen=True, kw_only=True):
     max_end_user_budget: float | None = None
     max_end_user_budget_id: str | None = None
     validate_end_user_id_in_db: Flag = False
-    tag_budget_config: Table = {}
+    tag_budget_config: dict[str, PeriodBudget] = {}
     personal_key_model_access_from_teams: Flag = False
     enable_key_alias_format_validation: Flag = False
     default_key_max_budget_alert_emails: object = None

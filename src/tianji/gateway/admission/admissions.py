@@ -25,7 +25,14 @@ from tianji.auth.identity import ANYONE, MASTER, Identity, Scope
 from tianji.auth.limits import Limits as Figures
 from tianji.config.lines import items
 from tianji.config.schema import Config
-from tianji.errors import AuthenticationFailed, BudgetExceeded, Overloaded, RateLimited, StoreUnavailable
+from tianji.errors import (
+    AuthenticationFailed,
+    BudgetExceeded,
+    ModelRefused,
+    Overloaded,
+    RateLimited,
+    StoreUnavailable,
+)
 from tianji.gateway.admission.caller import stand_ins
 from tianji.gateway.admission.certainty import Certainty
 from tianji.gateway.admission.parties import MOST_TAGS, Parties, Source, beside
@@ -41,6 +48,7 @@ from tianji.limiting.priorities import priorities_of
 from tianji.limiting.rows import Holder
 from tianji.limiting.rules import COUNTED, rules_of
 from tianji.limiting.sharing import Lack
+from tianji.limiting.tag_budgets import tag_budgets, with_budgets
 from tianji.money import to_nanos
 
 PROXY: Final = "litellm-proxy-budget"  # what LiteLLM calls the one that spends for all
@@ -85,12 +93,15 @@ class Admissions:
         self._proxy = _of_proxy(config)
         self._usual = config.litellm_settings.max_end_user_budget_id
         self._banished = frozenset(items(config.litellm_settings.blocked_user_list))
+        self._tag_budgets = tag_budgets(config)
+        self._unpriced_refused = config.litellm_settings.block_requests_for_models_without_pricing
         self._certainty = Certainty(config.general_settings, self._table)
         self._slowed = config.litellm_settings.budget_exceeded_throttle_percentage
         self._stays = config.general_settings.disable_fallbacks_on_per_model_rate_limits
         self._checks_fallbacks = config.general_settings.enforce_fallback_budget
         self._reserves = not config.general_settings.disable_budget_reservation
-        self.counts_all = bool(self._proxy or self._rules.usual or self._banished) or self._priorities is not None
+        for_all = (self._proxy, self._rules.usual, self._banished, self._tag_budgets, self._unpriced_refused)
+        self.counts_all = any(for_all) or self._priorities is not None
 
     def enter(self, asked: Asked) -> "Admission | asyncio.Task[Admission | None] | None":
         """Let a request in, at once or later; None where nothing limits it.
@@ -104,7 +115,7 @@ class Admissions:
         customer, tags = self._parties.customer(asked, body), self._parties.tags(asked, body)[:MOST_TAGS]
         found = self._find(_caller(asked), customer, tags)
         if not isinstance(found, tuple):
-            return asyncio.get_running_loop().create_task(self._enter_later(asked, body, found))
+            return asyncio.get_running_loop().create_task(self._enter_later(asked, body, found, tags))
         try:
             return self._admit(asked, body, found)
         except NotReady as missing:
@@ -193,29 +204,31 @@ class Admissions:
         if not names:
             return ()
         own = identity.metadata.get("end_user_budget_id")
-        return self._names.find(names, own if isinstance(own, str) and own else self._usual)
+        found = self._names.find(names, own if isinstance(own, str) and own else self._usual)
+        return with_budgets(found, tags, self._tag_budgets) if isinstance(found, tuple) else found
 
     async def _found(self, identity: Identity, customer: str | None, tags: tuple[str, ...]) -> tuple[Named, ...]:
         found = self._find(identity, customer, tags)
-        return found if isinstance(found, tuple) else await self._looked_up(found)
+        return found if isinstance(found, tuple) else await self._looked_up(found, tags)
 
     async def _enter_later(
-        self, asked: Asked, body: ObjectSpans, named: Awaitable[tuple[Named, ...]]
+        self, asked: Asked, body: ObjectSpans, named: Awaitable[tuple[Named, ...]], tags: tuple[str, ...]
     ) -> Admission | None:
-        found = await self._looked_up(named)
+        found = await self._looked_up(named, tags)
         try:
             return self._admit(asked, body, found)
         except NotReady as missing:
             return await self._ask_and_admit(asked, body, found, missing)
 
-    async def _looked_up(self, named: Awaitable[tuple[Named, ...]]) -> tuple[Named, ...]:
+    async def _looked_up(self, named: Awaitable[tuple[Named, ...]], tags: tuple[str, ...]) -> tuple[Named, ...]:
         try:
-            return await named
+            found = await named
         except StoreUnavailable:
             if self._certainty:
                 raise
             log.warning("customers and tags are not looked up: the database does not answer")
-            return ()
+            found = ()
+        return with_budgets(found, tags, self._tag_budgets)
 
     # -- what it may have ----------------------------------------------------------------------------------------------
 
@@ -246,6 +259,12 @@ class Admissions:
     ) -> Admission | None:
         for one in named:
             one.admit(asked.routed)
+        if self._unpriced_refused and not self._estimates.priced(asked):
+            raise ModelRefused(
+                f"the model {asked.routed[:128]!r} has no price, and this gateway serves none without: give its "
+                "deployment input_cost_per_token and output_cost_per_token, which may be 0",
+                "model_cost_map_missing",
+            )
         limits = self._limits(identity, asked, named)
         terms = self._estimates.terms(
             asked, limits, smallest=limits.asked.smallest(self.counted), reserves=self._reserves

@@ -70,6 +70,10 @@ class Estimates:
         """Whether everything that serves a group has a price, and it is nothing."""
         return self._of_group(group, None, "").free
 
+    def priced(self, asked: Asked) -> bool:
+        """Whether one of the deployments that may serve a request has a price, be it nothing."""
+        return any(one.known for one in self._of_group(asked.group, asked.resolution, asked.routed).rates)
+
     def _of_group(self, group: Group, resolution: Resolution | None, routed: str) -> Prices:
         # behind a pattern, what it costs depends on the model that was captured
         name = (id(group), "" if resolution is None else routed)

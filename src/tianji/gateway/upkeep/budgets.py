@@ -175,9 +175,8 @@ def provider_budgets(config: Config) -> Mapping[str, Budget]:
     """Read `provider_budget_config`; an entry without a limit is none."""
     found, rules = {}, rules_of(config)
     for provider, written in config.router_settings.provider_budget_config.items():
-        limit = written.budget_limit if written.max_budget is None else written.max_budget
-        if limit is not None:
-            found[provider] = Budget(_nano(limit), written.time_period or written.budget_duration or USUAL, rules)
+        if written.limit is not None:
+            found[provider] = Budget(_nano(written.limit), written.period or USUAL, rules)
     return found
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tianji._core.routing.health import HealthTable
 from tianji.config.schema import Config, RouterSettings
-from tianji.config.schema.router import ProviderBudget
+from tianji.config.schema.router import PeriodBudget
 from tianji.gateway.upkeep.budgets import NANO, Account, Budget, Kind, standings
 from tianji.limiting.rules import Rules
 
@@ -64,7 +64,7 @@ def test_a_changed_figure_begins_anew() -> None:
 
 def test_what_is_left_to_providers_is_known_to_every_worker() -> None:
     table = HealthTable(16)
-    written = {"openai": ProviderBudget(budget_limit=5, time_period="1d"), "other": ProviderBudget()}
+    written = {"openai": PeriodBudget(budget_limit=5, time_period="1d"), "other": PeriodBudget()}
     config = Config(router_settings=RouterSettings(provider_budget_config=written))
     purse = account(table, 5 * NANO, kind="provider", name="openai")
 
