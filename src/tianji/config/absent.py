@@ -33,12 +33,5 @@ SHOWN: Final = frozenset(
         ),
     }
 )  # fmt: skip
-OPEN: Final = frozenset(
-    (
-        "litellm_settings.validate_end_user_id_in_db",
-        "general_settings.custom_key_policy",
-        "general_settings.custom_team_metadata_validate",
-        "general_settings.disable_key_generate_for_org_admin",
-    )
-)
+OPEN: Final = frozenset(("litellm_settings.validate_end_user_id_in_db",))
 """What forbids or limits in LiteLLM, and does not here."""

@@ -202,6 +202,9 @@ _HELD_TO: Final = (
     "litellm_settings.internal_user_budget_duration "
     "router_settings.redis_url router_settings.redis_host router_settings.redis_port router_settings.redis_password "
     "router_settings.redis_db general_settings.custom_key_generate general_settings.custom_key_update "
+    "general_settings.custom_key_policy general_settings.custom_team_metadata_validate "
+    "general_settings.team_metadata_schema general_settings.team_metadata_validation_timeout "
+    "general_settings.team_metadata_validation_error_message general_settings.disable_key_generate_for_org_admin "
     "general_settings.disable_requester_ip_address_logging"
 )
 _TEAMS: Final = Support("partial", "the first that exists, or the one that x-litellm-team-id names, whatever the model")

@@ -13,6 +13,10 @@ from tests.contract.harness import CHAT, Gateway, Mock, eventually, openai_model
 CODE = """
 from fastapi import HTTPException
 from litellm.proxy._types import GenerateKeyRequest, UpdateKeyRequest
+from litellm.proxy.management_helpers.team_metadata_validation import (
+    TeamMetadataValidationPayload, TeamMetadataValidationResult,
+)
+from litellm.types.proxy.management_endpoints.key_management_endpoints import CustomKeyPolicyRequest
 
 async def made(data: GenerateKeyRequest) -> dict:
     if data.key_alias == "broken":
@@ -27,6 +31,20 @@ async def made(data: GenerateKeyRequest) -> dict:
 
 def changed(data: UpdateKeyRequest) -> dict:
     return {"decision": data.max_budget is None}
+
+async def stored(data: CustomKeyPolicyRequest) -> dict:
+    before = None if data.existing_key is None else data.existing_key.tpm_limit
+    if data.effective_key.soft_budget == 2.5 and data.request.duration == "1d" and data.effective_key.expires:
+        return {"decision": False, "message": f"{data.operation} of a soft key"}
+    if data.effective_key.tpm_limit == 13:
+        return {"decision": False, "message": f"{data.operation} from {before} to {data.effective_key.tpm_limit}"}
+    return {"decision": True}
+
+async def described(data: TeamMetadataValidationPayload) -> TeamMetadataValidationResult:
+    if data.metadata.get("cost_center") == "none":
+        raise RuntimeError("no directory")
+    said = f"{data.operation} by {data.requester.user_role}: cost_center is missing, it was {data.existing_metadata}"
+    return TeamMetadataValidationResult(valid="cost_center" in data.metadata, error_message=said)
 """
 SETTINGS = {
     "enforce_user_param": True,
@@ -35,8 +53,15 @@ SETTINGS = {
     "search_tools": [],
     "custom_key_generate": "key_rules.made",
     "custom_key_update": "key_rules.changed",
+    "custom_key_policy": "key_rules.stored",
+    "custom_team_metadata_validate": "key_rules.described",
+    "team_metadata_validation_error_message": "teams rest today",
+    "team_metadata_schema": [{"key": "cost_center", "label": "Cost center"}],
+    "disable_key_generate_for_org_admin": True,
     "service_account_settings": {"enforced_params": ["metadata.job"]},
 }
+
+PAID = {"metadata": {"cost_center": "c-1"}}  # what the operator's own code wants of a team
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +144,7 @@ def test_keys_and_service_accounts_have_demands_of_their_own(gateway: Gateway) -
     account = {"metadata": {"service_account_id": "nightly"}}
     assert refused(account) == "metadata.job"
     assert refused(account, metadata={"job": "j"}) is None
-    assert gateway.post("/team/new", {"team_id": "night"}).status_code == 200
+    assert gateway.post("/team/new", {"team_id": "night", **PAID}).status_code == 200
     assert refused({"team_id": "night"}, "/key/service-account/generate") == "metadata.job"
     assert refused({"enforced_params": ["seed"]}) == "seed"
     assert refused({"enforced_params": ["seed"]}, seed=1) is None
@@ -139,13 +164,51 @@ def test_the_operators_own_code_says_which_keys_there_are(gateway: Gateway) -> N
         status, text = made(alias)
         assert (status, "canary" in text) == (503, False)
     assert "canary-of-the-code" in gateway.log
-    assert gateway.post("/team/new", {"team_id": "housed"}).status_code == 200
+    assert gateway.post("/team/new", {"team_id": "housed", **PAID}).status_code == 200
     assert made("broken", "/key/service-account/generate", team_id="housed")[0] == 503
     status, text = made("homeless", team_id="housed")
     assert status == 200
     key = json.loads(text)["key"]
     assert gateway.post("/key/update", {"key": key, "max_budget": 1}).status_code == 403
     assert gateway.post("/key/update", {"key": key, "key_alias": "renamed"}).status_code == 200
+
+
+def test_the_operators_own_code_judges_a_key_as_it_would_be_stored(gateway: Gateway) -> None:
+    def refused(path: str, **fields: Any) -> str:
+        answer = gateway.post(path, fields)
+        assert answer.status_code == 403, answer.text
+        return str(answer.json()["error"]["message"])
+
+    assert refused("/key/generate", tpm_limit=13) == "generate from None to 13"
+    key = gateway.post("/key/generate", {"tpm_limit": 12, "soft_budget": 3}).json()["key"]
+    assert refused("/key/update", key=key, tpm_limit=13) == "update from 12 to 13"
+    assert refused(f"/key/{key}/regenerate", tpm_limit=13) == "regenerate from 12 to 13"
+    assert gateway.client.get(f"/key/info?key={key}").json()["info"]["tpm_limit"] == 12
+    assert refused("/key/generate", duration="1d", soft_budget=2.5) == "generate of a soft key"
+
+
+def test_the_operators_own_code_judges_the_metadata_of_teams(gateway: Gateway) -> None:
+    fields = gateway.client.get("/team/metadata_schema").json()["fields"]
+    assert fields == [{"key": "cost_center", "label": "Cost center"}]
+    refused = gateway.post("/team/new", {"team_id": "poor"})
+    assert refused.status_code == 400
+    message = refused.json()["error"]["message"]
+    assert message == "create by proxy_admin: cost_center is missing, it was None"
+    assert gateway.post("/team/new", {"team_id": "rich", **PAID}).status_code == 200
+    refused = gateway.post("/team/update", {"team_id": "rich", "metadata": {"other": 1}})
+    assert (refused.status_code, "it was {'cost_center': 'c-1'}" in refused.text) == (400, True)
+    refused = gateway.post("/team/update", {"team_id": "rich", "metadata": {"cost_center": "none"}})
+    assert (refused.status_code, refused.json()["error"]["message"]) == (503, "teams rest today")
+    assert gateway.post("/team/update", {"team_id": "rich", "tpm_limit": 5}).status_code == 200
+
+
+def test_administrators_of_organizations_make_no_keys(gateway: Gateway) -> None:
+    assert gateway.post("/organization/new", {"organization_id": "org", "organization_alias": "o"}).status_code == 200
+    member = {"role": "org_admin", "user_id": "boss"}
+    assert gateway.post("/organization/member_add", {"organization_id": "org", "member": member}).status_code == 200
+    key = gateway.post("/key/generate", {"user_id": "boss"}).json()["key"]
+    refused = gateway.post("/key/generate", {}, authorization=f"Bearer {key}")
+    assert (refused.status_code, "organizations" in refused.text) == (403, True), refused.text
 
 
 def test_a_key_has_of_a_model_what_its_deployments_say(gateway: Gateway) -> None:

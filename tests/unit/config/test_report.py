@@ -161,6 +161,6 @@ def test_no_key_that_the_gateway_reads_is_called_dead(section: str, schema: type
 def test_what_needs_nothing_is_said_to_and_what_stays_open_is_warned_of() -> None:
     row = support("general_settings.proxy_batch_write_at")
     assert (row.level, row.note) == ("exact", "what was spent is written as it comes")
-    assert support("general_settings.custom_key_policy").guards
+    assert support("litellm_settings.validate_end_user_id_in_db").guards
     assert support("model_list.model_info.description").level == "partial"
     assert not {*NEEDLESS} & OPEN

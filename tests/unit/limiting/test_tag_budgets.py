@@ -26,10 +26,10 @@ def named(name: str, *, blocked: bool = False, **figures: int) -> Named:
 
 
 def test_both_spellings_are_read_and_an_entry_without_a_budget_is_none() -> None:
-    assert BUDGETS == {
+    assert {
         "a": Limits(max_budget=2_000_000_000, budget_duration="7d"),
         "b": Limits(max_budget=1_000_000_000, budget_duration="1d"),
-    }
+    } == BUDGETS
 
 
 def test_a_tag_that_is_not_stored_has_the_budget_alone() -> None:

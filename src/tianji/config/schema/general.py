@@ -58,6 +58,13 @@ class PassThroughEndpoint(Section, frozen=True, kw_only=True):
         return re.sub("^ws", "http", self.target or "")
 
 
+class MetadataField(Section, frozen=True, kw_only=True):
+    """A member that the metadata of teams is expected to have, for forms to show."""
+
+    key: str
+    label: str | None = None
+
+
 class GeneralSettings(Section, frozen=True, kw_only=True):
     """The gateway itself: authentication, database, limits, health, alerts, secrets. Times are seconds."""
 
@@ -79,7 +86,7 @@ class GeneralSettings(Section, frozen=True, kw_only=True):
     custom_sso: str | None = None
     custom_ui_sso_sign_in_handler: str | None = None
     custom_team_metadata_validate: str | None = None
-    team_metadata_schema: Table | None = None
+    team_metadata_schema: tuple[MetadataField, ...] = ()
     team_metadata_validation_timeout: float | None = None
     team_metadata_validation_error_message: str | None = None
     enable_jwt_auth: bool = False

@@ -3,14 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tianji.errors import Unacceptable
+from tianji.auth.identity import Role
+from tianji.errors import PermissionDenied, Unacceptable
 from tianji.management.desk import Call, Row
 from tianji.management.people import ownership
 from tianji.storage.tables import TEAMS
 
 
 async def require_permitted(call: Call, values: Row) -> None:
-    """Refuse with 400 a new key that the configuration does not let the caller make. A proxy admin may make all."""
+    """Refuse a new key that the configuration does not let the caller make. A proxy admin may make all.
+
+    Raises PermissionDenied (403) for administrators of organizations where they make none, else Unacceptable (400).
+    """
+    if not call.admin and call.config.general_settings.disable_key_generate_for_org_admin and _administers(call):
+        raise PermissionDenied("administrators of organizations make no keys here; ask a proxy admin")
     settings = call.config.litellm_settings.key_generation_settings
     if call.admin or not settings:
         return
@@ -33,6 +39,10 @@ async def require_permitted(call: Call, values: Row) -> None:
     for name in rules.get("required_params") or ():
         if values.get(name) in (None, [], {}):
             raise Unacceptable(f"{name} is missing: this gateway wants it said of {kind}", param=str(name))
+
+
+def _administers(call: Call) -> bool:
+    return call.caller.role is Role.ORG_ADMIN or Role.ORG_ADMIN in call.caller.organizations.values()
 
 
 def _rules(settings: Mapping[str, object], name: str) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ A key is shown once, when it is made; what is kept is its SHA-256. Management na
 import hashlib
 import uuid
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -17,12 +17,12 @@ from tianji.auth.limits import BOUNDED
 from tianji.auth.routes import PRESETS
 from tianji.errors import Conflict, ObjectNotFound, PermissionDenied, SchemaViolation, TianjiError, Unacceptable
 from tianji.lazy import load
+from tianji.management import own_word
 from tianji.management.desk import Call, Row
 from tianji.management.keys import fields as key_fields
 from tianji.management.keys import generation as key_generation
 from tianji.management.keys import guardrails as key_guardrails
 from tianji.management.keys import keeping as key_keeping
-from tianji.management.keys import own_word
 from tianji.management.keys.fields import KeyFields, Text
 from tianji.management.keys.reading import described, found
 from tianji.management.limits import bounds
@@ -118,6 +118,7 @@ async def make(call: Call, body: KeyFields, personal: Text = UNSET) -> Row:
     await bounds.inherit_from_caller(call, values)
     bounds.apply_configured(call, values, bounds.CONFIGURED, asked)
     await _prepare(call, values, None)
+    await own_word.require_key(call, "generate", body, values, None)
     row = await _insert(call, secret, values)
     key_keeping.keep(call, row, secret)
     if body.send_invite_email is True:
@@ -262,6 +263,8 @@ async def change(call: Call, before: Row, body: KeyFields, permission: str = "/k
         values["blocked"] = bool(values["blocked"])
         await _require_unblocking(call, before, blocked=values["blocked"])
     await bounds.require_key_within(call, {**before, **values})
+    operation: Literal["update", "regenerate"] = "regenerate" if permission == "/key/regenerate" else "update"
+    await own_word.require_key(call, operation, body, values, before)
     call.change("key", before["token"])
     row = await call.update(KEYS, {"token": before["token"]}, **values, settings_updated_at=call.now)
     key_keeping.move(call, before, row)

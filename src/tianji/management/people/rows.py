@@ -34,6 +34,14 @@ FAMILIES: Final[dict[str, tuple[Row, ...]]] = {
         Row("GET", "/team/info", "team_reading.info", Access.INFO, OWN, "Describe a team, its keys and members."),
         Row("GET", "/team/list", "team_reading.listed", Access.INFO, OWN, "List teams."),
         Row("GET", "/v2/team/list", "team_reading.pages", Access.INFO, OWN, "List teams, page by page."),
+        Row(
+            "GET",
+            "/team/metadata_schema",
+            "team_reading.metadata_schema",
+            Access.INFO,
+            ALL,
+            "Name what the metadata of teams is expected to have.",
+        ),
         Row("GET", "/team/available", "team_reading.available", Access.INFO, OWN, "List teams open to all."),
         Row("POST", "/team/member_add", "team_members.add", Access.SELF, OWN, "Add members to a team."),
         Row(

@@ -190,6 +190,12 @@ async def permissions(call: Call) -> Row:
     }
 
 
+async def metadata_schema(call: Call) -> Row:
+    """Name what the metadata of teams is expected to have (`general_settings.team_metadata_schema`)."""
+    declared = call.config.general_settings.team_metadata_schema
+    return {"fields": [{"key": field.key, "label": field.label} for field in declared]}
+
+
 async def available(call: Call) -> list[Row]:
     """List the teams that anybody may see in order to ask for a place: none are configured here."""
     del call

@@ -7,6 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from tianji.auth.tags import MODELS
 from tianji.errors import PermissionDenied, Unacceptable
+from tianji.management import own_word
 from tianji.management.desk import Call, Row
 from tianji.management.keys import fields as key_fields
 from tianji.management.keys import writing as keys
@@ -174,6 +175,7 @@ async def _judged(call: Call, values: Row, before: Row | None) -> Row:
     if unknown:
         raise Unacceptable(f"no such permission: {', '.join(sorted(unknown))[:200]}", param="team_member_permissions")
     key_fields.into_metadata(values, before["metadata"] if before else None)
+    await own_word.require_metadata(call, values, before)
     callback_keeping.seal(call, values, before)
     await _apply_member_budget(call, values, before)
     apply_period(call, values)
