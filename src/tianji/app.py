@@ -69,6 +69,7 @@ from tianji.gateway.vectors import VectorsOf
 from tianji.limiting.holding import Held
 from tianji.limiting.named import Kind, Named, Names
 from tianji.management.administration import Administration
+from tianji.management.models.hub import Hub
 from tianji.management.models.listing import Model, Models, Narrow, listed_models
 from tianji.management.models.routing import Routing, State
 from tianji.management.office import Fleet, Office
@@ -258,7 +259,16 @@ class Gateway:
             self._endpoints,
         )
         yield from model_routes.routes(self._endpoints, self._store, self._caches, most, guards, objects.given)
-        yield from Health(lambda: self._control.draining, lambda: self._store.connected, self._probe).routes()
+        yield from Health(
+            lambda: self._control.draining,
+            lambda: self._store.connected,
+            self._probe,
+            lambda body: lazy.load("tianji.management.status.probing").tried(
+                body, self._loaded, self._additions, self.snapshot, self._pool
+            ),
+            lambda: self._control.load,
+        ).routes()
+        yield from Hub(lambda: self._office).routes()
         yield from Models(self._list_models, lambda: self._guarding.narrow).routes()
         yield from Tokens(self._tokens.count, self._upstream_model).routes()
         yield from itertools.chain(telemetry.routes(), self._metrics().routes())
@@ -391,22 +401,9 @@ class Gateway:
         return Metrics(METRICS, counted, more, closed=closed)
 
     async def _probe(self, caller: Identity, model: str | None, model_id: str | None) -> list[Probe]:
-        probe = lazy.load("tianji.gateway.upkeep.probes").look
-        names = [model]
-        if caller.rules:  # a key calls what it may use, here as everywhere
-            names = [name for name in self.snapshot.members if model in (None, name) and caller.admits(name) is None]
-        verdicts = await asyncio.gather(*(probe(self.snapshot, self._pool, name, model_id) for name in names))
-        return [
-            Probe(
-                model=f"{verdict.deployment.provider}/{verdict.deployment.model}",
-                model_id=verdict.deployment.id,
-                healthy=verdict.error is None,
-                api_base=verdict.deployment.api_base,
-                error=verdict.error,
-                headers=verdict.rate_limits,
-            )
-            for verdict in itertools.chain(*verdicts)
-        ]
+        asking = lazy.load("tianji.management.status.probing")
+        found: list[Probe] = await asking.probed(self.snapshot, self._pool, caller, model, model_id)
+        return found
 
 
 def open_entrance(

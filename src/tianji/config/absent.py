@@ -23,7 +23,6 @@ NEEDLESS: Final[Mapping[str, str]] = MappingProxyType(
 """Why: what they ask for is so in any case, or there is nothing to ask it of."""
 SHOWN: Final = frozenset(
     {
-        "litellm_settings.public_model_groups",
         *(
             f"model_list.model_info.{name}"
             for name in (

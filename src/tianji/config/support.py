@@ -64,7 +64,8 @@ _EXACT_SETTINGS: Final = (
     "model_alias_map cost_discount_config cost_margin_config enable_azure_ad_token_refresh cache "
     "default_in_memory_ttl default_redis_ttl enable_caching_on_provider_specific_optional_params "
     "allow_dynamic_callback_disabling pre_call_rules upperbound_key_generate_params extra_spend_tag_headers "
-    "blocked_user_list tag_budget_config block_requests_for_models_without_pricing"
+    "public_model_groups public_model_groups_links blocked_user_list tag_budget_config "
+    "block_requests_for_models_without_pricing"
 )
 _KEPT: Final = (
     "maximum_audit_logs_retention_period maximum_spend_logs_retention_period maximum_spend_logs_retention_interval "

@@ -167,6 +167,26 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
     ("GET", "/config/field/info"): (lambda w, r, s: {"field_name": "store_model_in_db"}, {ADMIN, VIEWER}),
     ("GET", "/config/list"): (lambda w, r, s: {"config_type": "general_settings"}, {ADMIN, VIEWER}),
     ("POST", "/config/callback/delete"): (lambda w, r, s: {"callback_name": callback(w)}, {ADMIN}),
+    ("GET", "/team/metadata_schema"): (lambda w, r, s: {}, EVERYBODY),
+    ("GET", "/utils/model_info"): (lambda w, r, s: {"model": "gpt-4o"}, EVERYBODY),
+    **{
+        ("GET", path): (lambda w, r, s: {}, {ADMIN, VIEWER})
+        for path in (
+            "/model/cost_map/source",
+            "/get/internal_user_settings",
+            "/get/default_team_settings",
+            "/config/cost_discount_config",
+            "/config/cost_margin_config",
+            "/config/block_requests_for_models_without_pricing",
+        )
+    },
+    ("POST", "/model_group/make_public"): (lambda w, r, s: {"model_groups": []}, {ADMIN}),
+    ("POST", "/model_hub/update_useful_links"): (lambda w, r, s: {"useful_links": {}}, {ADMIN}),
+    ("PATCH", "/update/internal_user_settings"): (lambda w, r, s: {}, {ADMIN}),
+    ("PATCH", "/update/default_team_settings"): (lambda w, r, s: {}, {ADMIN}),
+    ("PATCH", "/config/cost_discount_config"): (lambda w, r, s: {"openai": 0.1}, {ADMIN}),
+    ("PATCH", "/config/cost_margin_config"): (lambda w, r, s: {"openai": 0.1}, {ADMIN}),
+    ("PATCH", "/config/block_requests_for_models_without_pricing"): (lambda w, r, s: {"enabled": False}, {ADMIN}),
     ("POST", "/key/health"): (lambda w, r, s: {}, EVERYBODY),
     ("GET", "/health/services"): (lambda w, r, s: {"service": "tried"}, {ADMIN, VIEWER}),
     ("POST", "/team/permissions_bulk_update"): (
@@ -374,6 +394,7 @@ LISTS = {
     "/organization/list", "/project/list", "/budget/list", "/tag/list", "/spend/logs", "/spend/logs/v2",
     "/spend/logs/ui", "/spend/keys", "/spend/users", "/spend/tags", "/model/info", "/v1/model/info", "/v2/model/info",
     "/model_group/info", "/tag/daily/activity", "/tag/daily/activity/aggregated", "/key/health",
+    "/team/metadata_schema", "/utils/model_info",
 }  # fmt: skip
 EACH_FOR_ITSELF = {"/key/bulk_update", "/user/bulk_update"}  # 200, and what failed is told
 # 400: whether there is one is nobody else's business

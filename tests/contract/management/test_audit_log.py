@@ -73,6 +73,9 @@ def entries(world: World, **asked: Any) -> list[dict[str, Any]]:
     return found
 
 
+FIGURES = ("/config/cost_discount_config", "/config/cost_margin_config")  # whose bodies hold figures and nothing else
+
+
 def sown(fields: dict[str, Any]) -> dict[str, Any]:
     """The same request with secrets wherever something may take them."""
     params = fields.get("litellm_params")
@@ -95,7 +98,7 @@ def test_every_route_that_writes_leaves_an_entry(world: World, route: tuple[str,
     if path.endswith("/unblock"):
         world.send(world.keys[role], method, path.removesuffix("/unblock") + "/block", **fields)
     before = world.master("GET", "/audit", page_size=1)["total"]
-    answer = world.send(world.keys[role], method, path, **sown(fields))
+    answer = world.send(world.keys[role], method, path, **(fields if path in FIGURES else sown(fields)))
     assert answer.status_code == 200, answer.text
     world.kept.touched()
     told = world.master("GET", "/audit", page_size=100)

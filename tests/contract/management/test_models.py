@@ -365,3 +365,99 @@ def test_models_outlive_a_restart_and_broken_ones_are_named(start_gateway: Start
     everywhere(second, "later", 200)
     assert (statuses(second, "whole"), statuses(second, "m")) == ({200}, {404})
     good(second, "POST", "/model/delete", id="broken")
+
+
+def test_a_deployment_is_tried_before_it_is_kept(gateway: Gateway, mock: Mock) -> None:
+    def tried(**said: Any) -> dict[str, Any]:
+        found: dict[str, Any] = good(gateway, "POST", "/health/test_connection", **said)
+        return found
+
+    before = len(mock.requests())
+    found = tried(litellm_params=params(mock), mode="chat")
+    assert (found["status"], found["result"]["model"]) == ("success", "openai/gpt-kept")
+    assert (len(mock.requests()), key_of(mock)) == (before + 1, f"Bearer {SECRET}")
+    mock.control({"status": 401}, model="gpt-kept", times=1)
+    found = tried(litellm_params=params(mock))
+    assert (found["status"], "error" in found["result"], SECRET in str(found)) == ("error", True, False)
+    found = tried(litellm_params=params(mock), mode="embedding")
+    assert (found["status"], body(mock)["input"]) == ("success", "hi")
+    assert "gpt-kept" not in str(good(gateway, "GET", "/model/info"))
+
+
+@pytest.mark.parametrize("named", [{"model": "m"}, {"model": "openai/gpt-test"}, {}])
+def test_a_deployment_in_force_is_tried_with_its_own_credentials(
+    gateway: Gateway, mock: Mock, named: dict[str, str]
+) -> None:
+    said = {"litellm_params": named, "model_info": None if named else {"id": "of-file"}}
+    assert good(gateway, "POST", "/health/test_connection", **said)["status"] == "success"
+    assert (body(mock)["model"], key_of(mock)) == ("gpt-test", f"Bearer {UPSTREAM_KEY}")
+
+
+def test_what_is_tried_leads_nowhere_that_a_kept_one_may_not(gateway: Gateway, mock: Mock) -> None:
+    asked = len(mock.requests())
+    path = "/health/test_connection"
+    assert "allowed_hosts" in refused(
+        gateway, 400, "POST", path, litellm_params=params(mock, api_base="http://10.0.0.1/v1")
+    )
+    referring = params(mock, api_key="os.environ/PRIVATE")
+    assert "configuration file" in refused(gateway, 400, "POST", path, litellm_params=referring)
+    nested = params(mock, extra_headers={"x": ["os.environ/PRIVATE"]})
+    assert "configuration file" in refused(gateway, 400, "POST", path, litellm_params=nested)
+    assert "mode is one of" in refused(gateway, 400, "POST", path, litellm_params=params(mock), mode="magic")
+    assert ask(gateway, "POST", path, litellm_params=[]).status_code == 422
+    # one of the file gets its key from nobody: what else is said makes another one of it
+    said = {"model": "m", "api_base": f"{mock.url}/v1"}
+    refused(gateway, 400, "POST", path, litellm_params=said)
+    assert len(mock.requests()) == asked
+    plain = good(gateway, "POST", "/key/generate")["key"]
+    refused(gateway, 403, "POST", path, plain, litellm_params={"model": "m"})
+
+
+def test_everybody_may_know_of_models_that_were_made_public(gateway: Gateway) -> None:
+    def told(path: str) -> Any:
+        answer = gateway.client.get(path, headers={"authorization": ""})
+        assert answer.status_code == 200
+        return answer.json()
+
+    assert told("/public/model_hub") == []
+    said = good(gateway, "POST", "/model_group/make_public", model_groups=["m", "gone"])
+    assert said["public_model_groups"] == ["m", "gone"]
+    links = {"Handbook": "https://example.com/handbook"}
+    good(gateway, "POST", "/model_hub/update_useful_links", useful_links=links)
+    eventually(lambda: [one["model_group"] for one in told("/public/model_hub")] == ["m"], "every worker knows")
+    assert told("/public/model_hub")[0]["is_public_model_group"] is True
+    assert told("/public/model_hub/info")["useful_links"] == links
+    assert {"openai", "anthropic", "bedrock"} <= set(told("/public/providers"))
+    assert "sk-" not in str(told("/public/model_hub"))
+
+
+def test_the_catalogue_is_asked_for_models_that_nobody_serves(gateway: Gateway) -> None:
+    found = good(gateway, "GET", "/utils/model_info", model="claude-sonnet-4-5", custom_llm_provider="anthropic")
+    assert (found["custom_llm_provider"], found["model_info"]["mode"]) == ("anthropic", "chat")
+    assert found["model_info"]["input_cost_per_token"] == 3e-06
+    assert good(gateway, "GET", "/utils/model_info", model="openai/gpt-4o")["model_info"]["key"] == "gpt-4o"
+    refused(gateway, 404, "GET", "/utils/model_info", model="no-such-model")
+    assert good(gateway, "GET", "/model/cost_map/source")["model_count"] > 1000
+
+
+def test_pages_show_and_change_single_settings(gateway: Gateway) -> None:
+    after = {"max_budget": 5.0, "budget_duration": "30d", "user_role": "internal_user"}
+    answer = ask(gateway, "PATCH", "/update/internal_user_settings", None, **after)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["settings"] == after
+    eventually(
+        lambda: good(gateway, "GET", "/get/internal_user_settings")["values"]["max_budget"] == 5.0, "workers know"
+    )
+    assert "max_budget" in good(gateway, "GET", "/get/internal_user_settings")["field_schema"]["properties"]
+    assert good(gateway, "POST", "/user/new", user_id="paged")["max_budget"] == 5.0
+    refused(gateway, 400, "PATCH", "/update/internal_user_settings", max_budget="much")
+    ask(gateway, "PATCH", "/update/default_team_settings", None, tpm_limit=9)
+    eventually(lambda: good(gateway, "GET", "/get/default_team_settings")["values"]["tpm_limit"] == 9, "workers know")
+    for name, values in (("discount", {"openai": 0.05}), ("margin", {"global": 0.1})):
+        path = f"/config/cost_{name}_config"
+        assert good(gateway, "PATCH", path, **values)["values"] == values
+        eventually(lambda path=path, values=values: good(gateway, "GET", path)["values"] == values, "workers know")  # type: ignore[misc]
+    path = "/config/block_requests_for_models_without_pricing"
+    assert good(gateway, "GET", path) == {"enabled": False}
+    assert good(gateway, "PATCH", path, enabled=True) == {"enabled": True}
+    assert good(gateway, "PATCH", path, enabled=False) == {"enabled": False}

@@ -61,18 +61,27 @@ def _with_settings(loaded: Loaded, additions: Additions) -> Loaded:
 
 def objection(loaded: Loaded, additions: Additions, stored: Stored) -> str | None:
     """Say why `stored`, which is one of `additions`, would be left out; None when it would serve."""
+    return _tried(loaded, additions, stored)[1]
+
+
+def trial(loaded: Loaded, additions: Additions, stored: Stored) -> tuple[Snapshot | None, str | None]:
+    """Return the configuration with `stored` as its only addition beside credentials; else None and why it is none."""
+    return _tried(loaded, Additions(models=(stored,), credentials=additions.credentials), stored)
+
+
+def _tried(loaded: Loaded, additions: Additions, stored: Stored) -> tuple[Snapshot | None, str | None]:
     extended = extend(loaded, additions, admissible(loaded.config, loaded.environment))
     if stored.id in extended.left_out:
-        return extended.left_out[stored.id]
+        return None, extended.left_out[stored.id]
     try:
         snapshot = Snapshot(extended.loaded, Shared(SharedCounters(), HealthTable(), LimitTable(16)), Dice(0), nobody)
     except (TianjiError, ValueError) as error:
-        return str(error)
+        return None, str(error)
     wanted = {entry.id for entry in extended.loaded.config.model_list}
     served = {entry.id for pairs in snapshot.members.values() for entry, _ in pairs}
     if stored.id in wanted - served:
-        return "; ".join(line for line in snapshot.dropped if stored.name in line)
-    return None
+        return None, "; ".join(line for line in snapshot.dropped if stored.name in line)
+    return (snapshot if stored.id in wanted else None), None
 
 
 def tried_settings(loaded: Loaded, stored: Mapping[str, Mapping[str, object]]) -> dict[tuple[str, str], str]:

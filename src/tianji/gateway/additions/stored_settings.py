@@ -46,7 +46,8 @@ SECTIONS: Final[Mapping[str, frozenset[str]]] = {
         "default_internal_user_params", "default_team_params", "default_key_generate_params",
         "upperbound_key_generate_params", "budget_exceeded_throttle_percentage", "budget_exceeded_status_code",
         "cost_discount_config", "cost_margin_config", "include_cost_in_streaming_usage",
-        "forward_traceparent_to_llm_provider",
+        "forward_traceparent_to_llm_provider", "public_model_groups", "public_model_groups_links",
+        "block_requests_for_models_without_pricing",
     }),
     "router_settings": frozenset(RouterSettings.__struct_fields__) - frozenset({
         "redis_url", "redis_host", "redis_port", "redis_password", "redis_db", "cache_kwargs", "cache_responses",

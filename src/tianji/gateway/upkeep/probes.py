@@ -89,6 +89,17 @@ async def look(snapshot: Snapshot, pool: Pool, model: str | None, model_id: str 
     return await probe(snapshot, pool, model, model_id, stands=cheapest)
 
 
+async def ask(snapshot: Snapshot, pool: Pool, model_id: str, mode: str | None) -> Verdict | None:
+    """Ask one deployment, as `look` does, what `mode` says, or what it can do; None for a pattern without a model."""
+    pairs = (pair for found in snapshot.members.values() for pair in found if pair[0].id == model_id)
+    entry, deployment = next(pairs)
+    asked = await asyncio.to_thread(cheapest, snapshot, entry, deployment)
+    if asked is None:
+        return None
+    mode = mode or entry.info.mode or snapshot.listed.facts(entry.model_name).mode
+    return await _ask(snapshot.table, entry, deployment, asked, mode, pool, asyncio.Semaphore(1))
+
+
 def cheapest(snapshot: Snapshot, entry: ModelEntry, deployment: Deployment) -> str | None:
     """Return the same, and for a pattern that says nothing the cheapest model of chat at the vendor's."""
     found = named(snapshot, entry, deployment)

@@ -16,6 +16,7 @@ from tianji.errors import SchemaViolation, Unacceptable
 from tianji.gateway.translation.rehearsal import parameters_of
 from tianji.management.desk import Call, Row
 from tianji.management.models.deployments import GRANTED
+from tianji.management.office import Office
 from tianji.management.paging import LARGEST
 
 # of the parameters: what is a secret, or may hold one
@@ -106,7 +107,20 @@ async def groups(call: Call) -> Row:
     for pair in await _shown(call, None):
         if wanted in (None, public(pair[0])):
             found.setdefault(public(pair[0]), []).append(pair)
-    return {"data": await asyncio.to_thread(lambda: [_group(call, name, pairs) for name, pairs in found.items()])}
+    return {
+        "data": await asyncio.to_thread(lambda: [_group(call.office, name, pairs) for name, pairs in found.items()])
+    }
+
+
+def public_groups(office: Office) -> list[Row]:
+    """Describe the models of `public_model_groups`, for everybody. Takes as long as reading the catalogue does."""
+    snapshot = office.fleet.snapshot()
+    found: dict[str, list[Pair]] = {name: [] for name in office.config().litellm_settings.public_model_groups}
+    for pairs in snapshot.members.values():
+        for entry, deployment in pairs:
+            if entry.info.team_id is None and entry.model_name in found:
+                found[entry.model_name].append((entry, deployment))
+    return [_group(office, name, pairs) for name, pairs in found.items() if pairs]
 
 
 async def _shown(call: Call, team_id: str | None) -> list[Pair]:
@@ -148,7 +162,7 @@ def _described(call: Call, pairs: Iterable[Pair]) -> list[Row]:
         {
             "model_name": entry.model_name,
             "litellm_params": _parameters(call, entry, deployment),
-            "model_info": _information(call, entry, deployment),
+            "model_info": _information(call.office, entry, deployment),
         }
         for entry, deployment in pairs
     ]
@@ -166,12 +180,12 @@ def _parameters(call: Call, entry: ModelEntry, deployment: Deployment) -> Row:
     }
 
 
-def _information(call: Call, entry: ModelEntry, deployment: Deployment) -> Row:
-    facts = _facts(call, entry, deployment)
+def _information(office: Office, entry: ModelEntry, deployment: Deployment) -> Row:
+    facts = _facts(office, entry, deployment)
     own = {name: value for name, value in entry.info.written.items() if name != GRANTED}
     return {
         **dict.fromkeys((*_LIMITS, "mode")),
-        "supported_openai_params": parameters_of(call.office.fleet.snapshot().table, deployment),
+        "supported_openai_params": parameters_of(office.fleet.snapshot().table, deployment),
         **facts,
         **own,
         "id": entry.id,
@@ -183,16 +197,16 @@ def _information(call: Call, entry: ModelEntry, deployment: Deployment) -> Row:
     }
 
 
-def _facts(call: Call, entry: ModelEntry, deployment: Deployment) -> Row:
+def _facts(office: Office, entry: ModelEntry, deployment: Deployment) -> Row:
     """Return what the catalogue knows, and the prices that the deployment has of its own."""
     listed: Mapping[str, Any] = listed_facts(
-        entry, deployment.provider, deployment.model, Catalogue.current(call.office.environ())
+        entry, deployment.provider, deployment.model, Catalogue.current(office.environ())
     )
     return {name: float(value) if isinstance(value, Decimal) else value for name, value in listed.items()}
 
 
-def _group(call: Call, name: str, pairs: list[Pair]) -> Row:
-    facts = [_information(call, entry, deployment) for entry, deployment in pairs]
+def _group(office: Office, name: str, pairs: list[Pair]) -> Row:
+    facts = [_information(office, entry, deployment) for entry, deployment in pairs]
     params = [entry.params.written for entry, _ in pairs]
 
     def most(field: str) -> Any:
@@ -220,7 +234,7 @@ def _group(call: Call, name: str, pairs: list[Pair]) -> Row:
             ),
             None,
         ),
-        "is_public_model_group": name in call.config.litellm_settings.public_model_groups,
+        "is_public_model_group": name in office.config().litellm_settings.public_model_groups,
         "health_status": None,
         "health_response_time": None,
         "health_checked_at": None,

@@ -63,6 +63,8 @@ FAMILIES: Final[dict[str, tuple[Row, ...]]] = {
         ),
     ),
     "utilities": (
+        Row("GET", "/utils/model_info", "catalogued.info", Access.INFO, ALL, "Describe a model by the catalogue."),
+        Row("GET", "/model/cost_map/source", "catalogued.source", Access.ADMIN, ALL, "Say which catalogue it is."),
         Row(
             "GET",
             "/utils/supported_openai_params",

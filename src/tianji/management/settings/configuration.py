@@ -86,6 +86,14 @@ async def update_field(call: Call) -> Row:
     return {"param_name": section, "param_value": _masked(after)}
 
 
+async def keep_setting(call: Call, section: str, name: str, value: Any) -> None:
+    """Keep one setting that a page of its own changes. Raises Unacceptable where it may not be, or cannot be used."""
+    _require_kept(call)
+    _refuse_of_file(call, section, name)
+    after = await stored(call, section) | {name: value}
+    await _keep(call, {section: after}, {section: {name: value}})
+
+
 async def delete_field(call: Call) -> Row:
     """Take one setting out of the database, so that what it is by default counts."""
     _require_kept(call)

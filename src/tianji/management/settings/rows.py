@@ -69,6 +69,23 @@ FAMILIES: Final[dict[str, tuple[Row, ...]]] = {
             ("POST", "callback/delete", "delete_callback", "Take a callback out of the database."),
         )
     ),
+    "pages of settings": tuple(
+        Row(method, path, f"pages.{function}", Access.ADMIN, ALL, said)
+        for method, path, function, said in (
+            ("POST", "/model_group/make_public", "make_public", "Say which models everybody may know of."),
+            ("POST", "/model_hub/update_useful_links", "update_links", "Say where everybody may read more."),
+            ("GET", "/get/internal_user_settings", "users", "Show what new users get."),
+            ("PATCH", "/update/internal_user_settings", "update_users", "Change what new users get."),
+            ("GET", "/get/default_team_settings", "teams", "Show what new teams get."),
+            ("PATCH", "/update/default_team_settings", "update_teams", "Change what new teams get."),
+            ("GET", "/config/cost_discount_config", "discounts", "Show how much cheaper providers are."),
+            ("PATCH", "/config/cost_discount_config", "update_discounts", "Change how much cheaper they are."),
+            ("GET", "/config/cost_margin_config", "margins", "Show what is added to costs."),
+            ("PATCH", "/config/cost_margin_config", "update_margins", "Change what is added to costs."),
+            ("GET", "/config/block_requests_for_models_without_pricing", "unpriced", "Say whether they are refused."),
+            ("PATCH", "/config/block_requests_for_models_without_pricing", "update_unpriced", "Refuse them, or not."),
+        )
+    ),
     "coordination": tuple(
         Row(method, f"/coordination_redis/settings{end}", f"coordination.{function}", Access.ADMIN, ALL, said)
         for method, end, function, said in (

@@ -1,6 +1,6 @@
 """Is it alive, is it ready, do its deployments answer."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -32,6 +32,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 Prober = Callable[[Identity, str | None, str | None], Awaitable[Sequence[Probe]]]
+Tester = Callable[[bytes], Awaitable[Mapping[str, object]]]
 
 
 class Health:
@@ -39,13 +40,23 @@ class Health:
 
     `draining` says whether the process is about to stop. `database` says whether the database answers; None when
     none is configured. `prober(caller, model, model_id)` calls the deployments that the caller may use, all of them
-    or those that the two names pick.
+    or those that the two names pick. `tester(body)` calls the deployment that a body describes. `load` says how many
+    requests are open, on this machine.
     """
 
-    def __init__(self, draining: Callable[[], bool], database: Callable[[], bool | None], prober: Prober) -> None:
+    def __init__(
+        self,
+        draining: Callable[[], bool],
+        database: Callable[[], bool | None],
+        prober: Prober,
+        tester: Tester,
+        load: Callable[[], int],
+    ) -> None:
         self._draining = draining
         self._database = database
         self._prober = prober
+        self._tester = tester
+        self._load = load
 
     def routes(self) -> list[Route]:
         """Return the rows of the route table."""
@@ -74,6 +85,24 @@ class Health:
                 "Call the deployments and report which answer.",
                 _TAGS,
                 query={"model": "only those of this model", "model_id": "only this deployment"},
+            ),
+            Route(
+                ("POST",),
+                "/health/test_connection",
+                self._test,
+                Access.ADMIN,
+                Tenant.ALL,
+                "Call a deployment that is described, or one that is named.",
+                _TAGS,
+            ),
+            Route(
+                ("GET",),
+                "/health/backlog",
+                self._backlog,
+                Access.INFO,
+                Tenant.NONE,
+                "Say how many requests this machine has open.",
+                _TAGS,
             ),
         ]
 
@@ -104,6 +133,12 @@ class Health:
             "unhealthy_count": len(unhealthy),
         }
         respond_json(exchange, body, 503 if targeted and not healthy else 200, [_NO_STORE])
+
+    async def _test(self, exchange: Exchange, _match: Match) -> None:
+        respond_json(exchange, await self._tester(exchange.body), 200, [_NO_STORE])
+
+    def _backlog(self, exchange: Exchange, _match: Match) -> None:
+        respond_json(exchange, {"in_flight_requests": self._load()}, 200, [_NO_STORE])
 
 
 def _report(probe: Probe, *, full: bool) -> dict[str, str]:

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tianji.auth.access import Access
 from tianji.auth.identity import ANYONE, MASTER
 from tianji.edge.routes import RouteTable
 from tianji.errors import UnknownModel
@@ -22,10 +23,15 @@ def ask(path, *, draining=False, database=None, probes=(GOOD, BAD), method="GET"
         asked.append((caller, model, model_id))
         return [probe for probe in probes if model in (None, probe.model) and model_id in (None, probe.model_id)]
 
-    table = RouteTable(Health(lambda: draining, lambda: database, prober).routes())
+    async def tester(body):
+        return {"said": body.decode()}
+
+    table = RouteTable(Health(lambda: draining, lambda: database, prober, tester, lambda: 7).routes())
     match = table.match(method, path.encode())
     answers = []
-    exchange = SimpleNamespace(query=query, identity=identity, respond=lambda *answer: answers.append(answer))
+    exchange = SimpleNamespace(
+        query=query, identity=identity, body=b"{}", respond=lambda *answer: answers.append(answer)
+    )
     running = match.handler(exchange, match)
     if running is not None:
         asyncio.run(running)
@@ -86,3 +92,9 @@ def test_a_targeted_check_is_503_when_nothing_answers(query, status):
 def test_an_unknown_target_is_404(query):
     with pytest.raises(UnknownModel):
         ask("/health", query=query)
+
+
+def test_what_is_described_is_tried_and_how_much_is_open_is_told():
+    status, body, route = ask("/health/test_connection", method="POST")
+    assert (status, body, route.access) == (200, {"said": "{}"}, Access.ADMIN)
+    assert ask("/health/backlog")[:2] == (200, {"in_flight_requests": 7})
