@@ -71,7 +71,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     noted: bool = False  # its entries in the ledger say more than a key's usually do
     plain: bool = False  # nothing above has a word on models, members or routing: the request path looks no further
     limited: bool = False  # somebody of `scopes` has a limit
-    terms: dict[Any, Any] = msgspec.field(default_factory=dict)  # on which he is let in, by Group: see _core.terms
+    terms: dict[Any, Any] = msgspec.field(default_factory=dict)  # on which he is let in, by Group and operation
 
     def __post_init__(self) -> None:
         if self.user_id == "" or not self.key:

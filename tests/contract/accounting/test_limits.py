@@ -200,6 +200,19 @@ def test_an_estimate_that_does_not_fit_takes_what_is_left(gateway: Gateway) -> N
     assert [ask(gateway, own, "priced").status_code for _ in range(4)] == [200, 200, 200, 422]
 
 
+def test_what_embeddings_need_is_not_taken_for_what_an_answer_does(gateway: Gateway, mock: Mock) -> None:
+    own = key(gateway, max_budget=CENT)
+    headers = {"authorization": f"Bearer {own}"}
+    mock.reset()
+    for _ in range(2 * len(gateway.workers())):  # every worker has seen the key embed, twice
+        assert gateway.post("/v1/embeddings", {"model": "priced", "input": "hi"}, **headers).status_code == 200
+    mock.control({"stall_at": 3}, model="priced-up", times=1)
+    body = {"model": "priced", "messages": [], "max_tokens": 10, "stream": True}
+    with gateway.client.stream("POST", COMPLETIONS, json=body, headers=headers) as stream:
+        assert stream.status_code == 200
+        assert error(ask(gateway, own, "priced")) == (422, "budget_exceeded"), "the stream has set the cent aside"
+
+
 def test_what_costs_nothing_needs_no_budget(gateway: Gateway) -> None:
     own = key(gateway, max_budget=CENT)
     assert [ask(gateway, own, "priced").status_code for _ in range(2)] == [200, 422]

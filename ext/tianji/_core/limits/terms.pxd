@@ -14,11 +14,14 @@ cdef class Terms:
     cdef bint free                  # whatever serves the request has a price, and it is nothing
     cdef bint silent                # answers have no tokens
     cdef bint reserves              # money is reserved, not only looked at
-    cdef long long most_output      # tokens that a model writes at most
+    cdef long long most_output      # tokens that a model writes at most; 0: nobody knows
     cdef long long expected         # tokens that the answers to this caller are known to have; 0: nobody knows
-    cdef object measures           # (body) -> Measures, or None
+    cdef tuple bounds               # members that say how many tokens an answer may have
+    cdef bytes prompts              # the member that may hold several prompts, or None
+    cdef object measures            # (body) -> Measures, or None
     cdef long long floor            # tokens that an answer is thought to have at least
 
     cdef bint hold(self, object table, str model, double now) except -1
     cpdef Admission ask(self, ObjectSpans body, double now)
     cdef Admission reckon(self, ObjectSpans body)
+    cdef long long dearest(self, ObjectSpans body, long long prompt, long long output) except -1

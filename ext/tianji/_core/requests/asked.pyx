@@ -125,7 +125,7 @@ cdef class Asked(Requester):
         cdef object terms = None
         cdef double now = monotonic()
         if self.exchange.identity is not None and not self.names_others():
-            terms = self.exchange.identity.terms.get(self.group)
+            terms = self.exchange.identity.terms.get((self.group, self.operation.name))
         if terms is not None and (<Terms>terms).hold(self.table, self.model, now):
             if (<Terms>terms).limits.table is None:
                 return True  # nothing limits it

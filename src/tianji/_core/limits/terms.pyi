@@ -10,7 +10,7 @@ BYTES_A_TOKEN: int
 UNBOUND: int
 FLOOR: int
 
-def bounded(body: ObjectSpans) -> int: ...
+def bounded(body: ObjectSpans, names: tuple[bytes, ...]) -> int: ...
 
 @final
 class Terms:
@@ -28,6 +28,8 @@ class Terms:
         most_output: int,
         expected: int,
         smallest: int | None,
+        bounds: tuple[bytes, ...],
+        prompts: bytes | None = None,
         measures: Callable[[bytes], Measures] | None = None,
     ) -> None: ...
     @property

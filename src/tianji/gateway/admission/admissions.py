@@ -270,7 +270,7 @@ class Admissions:
             asked, limits, smallest=limits.asked.smallest(self.counted), reserves=self._reserves
         )
         if not (named or limits.pools or self._certainty) and identity is _caller(asked):
-            identity.terms[asked.group] = terms
+            identity.terms[asked.group, asked.operation.name] = terms
         if not limits.held:
             return None
         self._certainty.require(limits.held)

@@ -39,6 +39,7 @@ from tianji.routing.failure import Failure, failure_of, filtered
 from tianji.routing.queue import Patience, Waiter
 from tianji.routing.resolution import Resolution
 
+_BOUNDS: Final = (b"max_completion_tokens", b"max_tokens", b"max_output_tokens")  # of an answer
 LONGEST_SHOWN: Final = 4000  # bytes of a header that tells errors
 LONGEST_MESSAGE: Final = 500  # characters of each
 _RETRIES, _FALLBACKS = b"attempted-retries", b"attempted-fallbacks"
@@ -314,7 +315,7 @@ class Courses:
 
     def reservation(self, body: ObjectSpans) -> int:
         """Return how many tokens a request may use, by its length and what it allows for the answer."""
-        return len(body.source) // BYTES_A_TOKEN + bounded(body)
+        return len(body.source) // BYTES_A_TOKEN + bounded(body, _BOUNDS)
 
     def count(self, body: ObjectSpans, model: str) -> "asyncio.Task[int]":
         """Begin to count the prompt."""

@@ -10,6 +10,7 @@ from tianji._core.journal.meter import UNITS, Measures, Rates, estimate
 from tianji._core.limits.terms import UNBOUND, Terms
 from tianji._core.requests.asked import Asked
 from tianji._core.routing.router import Deployment, Group
+from tianji._core.streams.usage import TIERS_BY_NUMBER
 from tianji.auth.identity import Identity
 from tianji.dialects.rows import ROWS
 from tianji.gateway.compiled.snapshot import Members
@@ -24,12 +25,22 @@ SILENT: Final = frozenset(
 MEASURES: Final[Mapping[str, Callable[[bytes], Measures]]] = {
     row.operation: functools.partial(expected_of, row.operation) for row in ROWS if row.media
 }
+_BOUNDS: Final[Mapping[str, tuple[bytes, ...]]] = {
+    "completions": (b"max_tokens",),
+    "messages": (b"max_tokens",),
+    "responses": (b"max_output_tokens",),
+}  # members that say how many tokens an answer may have, by operation,
+_USUAL_BOUNDS: Final = (b"max_completion_tokens", b"max_tokens")  # and of all others
+_PROMPTS: Final = {"completions": b"prompt"}  # members that may hold several prompts, each of which is answered
 _ONE: Final = 1_000_000  # tokens, to tell whether a price is nothing,
 _EACH: Final = Measures(**dict.fromkeys(UNITS, 1))  # and that of anything else
 
 
 class Prices(Struct, frozen=True):
-    """What the deployments of a group cost, each price once, and the most that any of their models can write."""
+    """What the deployments of a group cost, each price once, and the most that any of their models can write.
+
+    most_output: tokens; 0 where that is not known of one of them
+    """
 
     group: Group
     rates: tuple[Rates, ...]
@@ -42,7 +53,7 @@ class Estimates:
 
     def __init__(self, members: Members) -> None:
         self._most = {
-            deployment.id: entry.info.max_output_tokens or entry.info.max_tokens or UNBOUND
+            deployment.id: entry.info.max_output_tokens or entry.info.max_tokens or 0
             for pairs in members.values()
             for entry, deployment in pairs
         }
@@ -51,6 +62,7 @@ class Estimates:
     def terms(self, asked: Asked, limits: Limits, *, smallest: int | None, reserves: bool) -> Terms:
         """Return on what terms a caller is let in. `smallest`: the smallest of his limits of tokens a minute."""
         prices = self._of_group(asked.group, asked.resolution, asked.routed)
+        operation = asked.operation.name
         return Terms(
             limits.asked,
             table=asked.table,
@@ -58,12 +70,14 @@ class Estimates:
             until=limits.until,
             rates=prices.rates,
             free=prices.free,
-            silent=asked.operation.name in SILENT,
+            silent=operation in SILENT,
             reserves=reserves,
             most_output=prices.most_output,
             expected=expected(asked),
             smallest=smallest,
-            measures=MEASURES.get(asked.operation.name),
+            bounds=_BOUNDS.get(operation, _USUAL_BOUNDS),
+            prompts=_PROMPTS.get(operation),
+            measures=MEASURES.get(operation),
         )
 
     def free(self, group: Group) -> bool:
@@ -82,14 +96,19 @@ class Estimates:
             if len(self._prices) >= MANY:
                 self._prices.clear()
             found = (rates_of(deployment, resolution) for deployment in group.deployments)
+            most = [self._most.get(one.id, 0) for one in group.deployments]
             rates = tuple(dict.fromkeys(one for one in found if one is not None))
             known = self._prices[name] = Prices(
                 group=group,
                 rates=rates,
-                free=bool(rates) and all(one.known and estimate(one, _ONE, _ONE, _EACH) == 0 for one in rates),
-                most_output=max((self._most.get(one.id, UNBOUND) for one in group.deployments), default=UNBOUND),
+                free=bool(rates) and all(map(_costs_nothing, rates)),
+                most_output=0 if 0 in most else max(most, default=0),
             )
         return known
+
+
+def _costs_nothing(rates: Rates) -> bool:
+    return rates.known and all(estimate(rates, _ONE, _ONE, _EACH, tier) == 0 for tier in range(len(TIERS_BY_NUMBER)))
 
 
 def expected(asked: Asked) -> int:

@@ -26,6 +26,10 @@ CONFIG = """
 model_list:
   - {model_name: two, litellm_params: {model: openai/a, api_key: k, input_cost_per_token: 0.001, output_cost_per_token: 0.01}}
   - {model_name: two, litellm_params: {model: openai/b, api_key: k, input_cost_per_token: 0.002, output_cost_per_token: 0.02}}
+  - model_name: ranked
+    litellm_params:
+      {model: openai/nobody-knows, api_key: k, input_cost_per_token: 0, output_cost_per_token: 0,
+       output_cost_per_token_priority: 0.02}
   - model_name: short
     litellm_params: {model: openai/a, api_key: k, input_cost_per_token: 0, output_cost_per_token: 0.01}
     model_info: {max_output_tokens: 100}
@@ -96,10 +100,57 @@ def test_the_dearest_deployment_and_what_the_request_allows(snapshot: Snapshot) 
     assert found.nano == found.input_tokens * 2 * MILLI + 50 * 20 * MILLI
 
 
-@pytest.mark.parametrize("bound", ["max_tokens", "max_completion_tokens", "max_output_tokens"])
-def test_several_answers_cost_several_times_as_much(snapshot: Snapshot, bound: str) -> None:
-    found = estimated(snapshot, asked(snapshot, "short"), n=3, **{bound: 7})
-    assert (found.output_tokens, found.nano) == (21, 21 * 10 * MILLI)
+@pytest.mark.parametrize(
+    ("operation", "bound"),
+    [("chat", "max_tokens"), ("chat", "max_completion_tokens"), ("responses", "max_output_tokens")],
+)
+@pytest.mark.parametrize("times", [3, 3.0, "3", " 3 ", "3.0"])
+def test_several_answers_cost_several_times_as_much(
+    snapshot: Snapshot, operation: str, bound: str, times: object
+) -> None:
+    for count in ("n", "best_of"):
+        found = estimated(snapshot, asked(snapshot, "short", operation), **{bound: 7, count: times})
+        assert (found.output_tokens, found.nano) == (21, 21 * 10 * MILLI)
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "tokens"),
+    [
+        ("chat", {"max_tokens": 50, "max_completion_tokens": 1}, 50),
+        ("chat", {"max_tokens": 1, "max_completion_tokens": 50}, 50),
+        ("chat", {"max_tokens": 50, "max_output_tokens": 1}, 50),
+        ("chat", {"max_tokens": "50", "max_completion_tokens": 1}, 50),
+        ("chat", {"max_tokens": 49.5}, 50),
+        ("chat", {"max_tokens": 50, "max_completion_tokens": None}, 50),
+        ("chat", {"max_output_tokens": 50}, 1024),
+        ("chat", {"max_tokens": 50, "max_completion_tokens": "many"}, 1024),
+        ("messages", {"max_tokens": 50, "max_completion_tokens": 999}, 50),
+        ("responses", {"max_output_tokens": 50, "max_tokens": 1}, 50),
+        ("responses", {"max_tokens": 1}, 1024),
+        ("completions", {"max_tokens": 50, "max_completion_tokens": 1}, 50),
+    ],
+)
+def test_the_largest_of_what_an_upstream_may_heed_counts(
+    snapshot: Snapshot, operation: str, body: dict[str, object], tokens: int
+) -> None:
+    assert estimated(snapshot, asked(snapshot, "two", operation), **body).output_tokens == tokens
+
+
+@pytest.mark.parametrize(
+    ("prompt", "count"),
+    [("a", 1), (["a"], 1), (["a", "b", "c"], 3), ([1, 2, 3], 1), ([[1, 2], [3]], 2), ([], 1), (None, 1)],
+)
+def test_each_prompt_is_answered(snapshot: Snapshot, prompt: object, count: int) -> None:
+    found = estimated(snapshot, asked(snapshot, "short", "completions"), prompt=prompt, max_tokens=7, n=2)
+    assert (found.output_tokens, found.nano) == (14 * count, 14 * count * 10 * MILLI)
+    assert estimated(snapshot, asked(snapshot, "short"), prompt=prompt, max_tokens=7).output_tokens == 7
+
+
+def test_the_tier_that_is_asked_for_has_its_price(snapshot: Snapshot) -> None:
+    ranked = asked(snapshot, "ranked")
+    assert estimated(snapshot, ranked, max_tokens=7).nano == 0
+    assert estimated(snapshot, ranked, max_tokens=7, service_tier="priority").nano == 7 * 20 * MILLI
+    assert not Estimates(snapshot.members).free(ranked.group), "one tier of it is not free"
 
 
 def test_what_nobody_bounds(snapshot: Snapshot) -> None:
@@ -118,7 +169,9 @@ def test_what_nobody_bounds(snapshot: Snapshot) -> None:
 def test_an_answer_is_not_longer_than_its_model_writes(snapshot: Snapshot) -> None:
     assert estimated(snapshot, asked(snapshot, "short")).nano == 100 * 10 * MILLI
     assert estimated(snapshot, asked(snapshot, "short"), max_tokens=10**30).nano == 100 * 10 * MILLI
-    assert estimated(snapshot, asked(snapshot, "two"), max_tokens=10**9).nano > 16_384 * 20 * MILLI
+    unbound, bound = (estimated(snapshot, asked(snapshot, "two"), **most) for most in ({}, {"max_tokens": 10**6}))
+    assert unbound.nano == unbound.input_tokens * 2 * MILLI + 16_384 * 20 * MILLI
+    assert bound.nano == bound.input_tokens * 2 * MILLI + 10**6 * 20 * MILLI, "nobody knows that it writes less"
 
 
 def test_what_costs_nothing_and_what_nobody_knows(snapshot: Snapshot) -> None:
