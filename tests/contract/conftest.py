@@ -8,7 +8,9 @@ import pytest
 from tests.contract.harness import EDGES, Gateway, Mock, default_config, inherited, refusing_address
 from tests.contract.nursery import Nursery
 from tests.contract.processes import edge, mock, mock_process
+from tests.fakes.ears import Ears
 from tests.fakes.judge import Judge
+from tests.fakes.vendors import Vendors
 
 __all__ = ["edge", "mock", "mock_process"]
 
@@ -86,6 +88,20 @@ def judge(judge_process: Judge) -> Judge:
     """The vendor of guardrails, with a clean memory."""
     judge_process.reset()
     return judge_process
+
+
+@pytest.fixture(scope="module")
+def ears() -> Iterator[Ears]:
+    """Destinations of callbacks and alerts."""
+    with Ears() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def vendors() -> Iterator[Vendors]:
+    """Upstreams that answer as they are told to."""
+    with Vendors() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -17,12 +17,6 @@ from tianji.callbacks.event import answer_text
 
 
 @pytest.fixture(scope="module")
-def ears() -> Iterator[Ears]:
-    with Ears() as listening:
-        yield listening
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("callbacks")
 

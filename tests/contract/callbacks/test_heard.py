@@ -22,12 +22,6 @@ WAYS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def ears() -> Iterator[Ears]:
-    with Ears() as listening:
-        yield listening
-
-
-@pytest.fixture(scope="module")
 def gateway(edge: str, mock_process: Mock, ears: Ears, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("heard")
     config = {

@@ -48,20 +48,8 @@ results = Results()
 
 
 @pytest.fixture(scope="module")
-def vendors() -> Iterator[Vendors]:
-    with Vendors() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
     with Collector() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def ears() -> Iterator[Ears]:
-    with Ears() as running:
         yield running
 
 

@@ -16,18 +16,6 @@ REQUESTS = "litellm_proxy_total_requests_metric_total"
 
 
 @pytest.fixture(scope="module")
-def ears() -> Iterator[Ears]:
-    with Ears() as listening:
-        yield listening
-
-
-@pytest.fixture(scope="module")
-def vendors() -> Iterator[Vendors]:
-    with Vendors() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def gateway(
     edge: str, mock_process: Mock, ears: Ears, vendors: Vendors, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:

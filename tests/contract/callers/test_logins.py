@@ -55,12 +55,6 @@ def models(mock: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def ears() -> Iterator[Ears]:
-    with Ears() as listening:
-        yield listening
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("logins")
 

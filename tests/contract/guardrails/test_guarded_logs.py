@@ -20,12 +20,6 @@ def judge() -> Iterator[Judge]:
 
 
 @pytest.fixture(scope="module")
-def ears() -> Iterator[Ears]:
-    with Ears() as ears:
-        yield ears
-
-
-@pytest.fixture(scope="module")
 def gateway(
     edge: str, mock_process: Mock, judge: Judge, ears: Ears, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:

@@ -30,12 +30,6 @@ PASSWORD = "Environment 1!"
 
 
 @pytest.fixture(scope="module")
-def ears() -> Iterator[Ears]:
-    with Ears() as listening:
-        yield listening
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("audited")
     (made / "audit_hooks.py").write_text(CODE)

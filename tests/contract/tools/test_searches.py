@@ -16,12 +16,6 @@ PAGES = {"results": [{"title": "Walls", "url": "https://walls.example", "content
 
 
 @pytest.fixture(scope="module")
-def vendors() -> Iterator[Vendors]:
-    with Vendors() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def gateway(edge: str, vendors: Vendors, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     def model(name: str, upstream: str) -> dict[str, Any]:
         base = vendors.url if upstream.startswith("anthropic") else f"{vendors.url}/v1"

@@ -23,12 +23,6 @@ def servers() -> Iterator[dict[str, ToolServer]]:
 
 
 @pytest.fixture(scope="module")
-def vendors() -> Iterator[Vendors]:
-    with Vendors() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def gateway(
     edge: str, servers: dict[str, ToolServer], vendors: Vendors, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:

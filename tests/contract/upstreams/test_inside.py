@@ -57,12 +57,6 @@ modern, plain, nothing = Modern(), Plain(), object()
 
 
 @pytest.fixture(scope="module")
-def vendors() -> Iterator[Vendors]:
-    with Vendors() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def gateway(edge: str, vendors: Vendors, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("inside")
     (folder / "handlers.py").write_text(CODE)
