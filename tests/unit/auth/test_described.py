@@ -19,20 +19,12 @@ from tianji.management.office import Office
 from tianji.management.people import teams
 from tianji.money import to_nanos
 from tianji.storage.location import parse
-from tianji.storage.migration import migrate
 from tianji.storage.store import Store
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory):
-    file = tmp_path_factory.mktemp("database") / "a.db"
-    migrate(parse(f"sqlite:///{file}"))
-    return file
-
-
 @pytest.fixture
-async def store(empty, tmp_path):
-    shutil.copy(empty, tmp_path / "a.db")
+async def store(form, tmp_path):
+    shutil.copy(form, tmp_path / "a.db")
     found = Store(parse(f"sqlite:///{tmp_path}/a.db"), Revisions())
     yield found
     await found.close()

@@ -115,3 +115,13 @@ def streams(draw: st.DrawFn) -> tuple[Said, list[Chunk]]:
     while strands := [strand for strand in strands if strand]:
         deltas.append(draw(st.sampled_from(strands)).pop(0))
     return said, chunks_of(deltas, said.finish)
+
+
+def events_of(data: bytes) -> list[dict[str, Any]]:
+    """Read events; each must say its name twice."""
+    found = []
+    for frame in data.decode().split("\n\n")[:-1]:
+        name, payload = frame.split("\n")
+        found.append(msgspec.json.decode(payload.removeprefix("data: ")))
+        assert name == f"event: {found[-1]['type']}"
+    return found

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,7 +31,6 @@ from tianji.limiting.rows import Holder
 from tianji.limiting.rules import rules_of
 from tianji.storage.engine import Database
 from tianji.storage.location import parse
-from tianji.storage.migration import migrate
 from tianji.storage.tables import (
     BUDGETS,
     CUSTOMERS,
@@ -65,18 +63,11 @@ STEPS = st.one_of(
 )
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("periods") / "empty.db"
-    migrate(parse(f"sqlite:///{file}"))
-    return file
-
-
 class World:
     """Two machines that share a database, one of which lets requests in; they drain when they are told to."""
 
-    def __init__(self, folder: Path, empty: Path, duration: str) -> None:
-        shutil.copy(empty, folder / "a.db")
+    def __init__(self, folder: Path, form: Path, duration: str) -> None:
+        shutil.copy(form, folder / "a.db")
         self.database = Database(parse(f"sqlite:///{folder}/a.db"), pool=2)
         self.clock = ManualClock(BEGAN.timestamp())
         self.duration = duration
@@ -215,7 +206,7 @@ class World:
 
 @given(st.sampled_from(DURATIONS), st.lists(STEPS, max_size=25))
 @settings(max_examples=examples(60), deadline=None)
-def test_any_order_ends_with_the_same_spend(empty: Path, duration: str, steps: list[tuple[str, Any]]) -> None:
+def test_any_order_ends_with_the_same_spend(form: Path, duration: str, steps: list[tuple[str, Any]]) -> None:
     async def run(world: World) -> None:
         try:
             await world.fill()
@@ -226,4 +217,4 @@ def test_any_order_ends_with_the_same_spend(empty: Path, duration: str, steps: l
             await world.close()
 
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(run(World(Path(folder), empty, duration)))
+        asyncio.run(run(World(Path(folder), form, duration)))

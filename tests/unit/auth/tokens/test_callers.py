@@ -24,23 +24,15 @@ from tianji.management.office import Office
 from tianji.management.people import teams, users
 from tianji.management.people.arrivals import greet
 from tianji.storage.location import parse
-from tianji.storage.migration import migrate
 from tianji.storage.store import Store
 
 KEY, OTHER = make_key(), make_key(kid="other")
 PLACES = {"user_id_jwt_field": "sub", "team_id_jwt_field": "team", "user_email_jwt_field": "email"}
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory):
-    file = tmp_path_factory.mktemp("database") / "a.db"
-    migrate(parse(f"sqlite:///{file}"))
-    return file
-
-
 @pytest.fixture
-async def office(empty, tmp_path):
-    shutil.copy(empty, tmp_path / "a.db")
+async def office(form, tmp_path):
+    shutil.copy(form, tmp_path / "a.db")
     store = Store(parse(f"sqlite:///{tmp_path}/a.db"), Revisions())
     yield Office(store=store, config=Config, groups=dict, salt=lambda: None)
     await store.close()

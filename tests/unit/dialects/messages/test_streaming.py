@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 import pytest
 from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import Message, RawMessageStreamEvent
 from hypothesis import given
 from pydantic import TypeAdapter
-from tests.unit.dialects.said import BASE, Said, chunk, chunks_of, in_order, streams
+from tests.unit.dialects.said import BASE, Said, chunk, chunks_of, events_of, in_order, streams
 
 from tianji.dialects.messages import Messages
 from tianji.protocol.chat.answer import Chunk, Delta, FunctionDelta, ToolCallDelta, Usage
@@ -17,16 +16,6 @@ from tianji.protocol.chat.request import ThinkingBlock
 
 BODY = b'{"model":"m","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"q"}]}'
 EVENT: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
-
-
-def events_of(data: bytes) -> list[dict[str, Any]]:
-    """Read events; each must say its name twice."""
-    found = []
-    for frame in data.decode().split("\n\n")[:-1]:
-        name, payload = frame.split("\n")
-        found.append(msgspec.json.decode(payload.removeprefix("data: ")))
-        assert name == f"event: {found[-1]['type']}"
-    return found
 
 
 def stream(chunks: Iterable[Chunk]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from openai._types import omit
 from openai.lib.streaming.responses._responses import ResponseStreamState
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
-from tests.unit.dialects.said import Said, chunk, chunks_of, in_order, streams
+from tests.unit.dialects.said import Said, chunk, chunks_of, events_of, in_order, streams
 
 from tianji.clock import ManualClock
 from tianji.dialects.responses import Responses
@@ -40,16 +40,6 @@ def whole(said: Said, **members: Any) -> dict[str, Any]:
     body = inbound(**members).answer(said.whole())
     Response.model_validate_json(body)
     found: dict[str, Any] = msgspec.json.decode(body)
-    return found
-
-
-def events_of(data: bytes) -> list[dict[str, Any]]:
-    """Read events; each must say its name twice."""
-    found = []
-    for frame in data.decode().split("\n\n")[:-1]:
-        name, payload = frame.split("\n")
-        found.append(msgspec.json.decode(payload.removeprefix("data: ")))
-        assert name == f"event: {found[-1]['type']}"
     return found
 
 
