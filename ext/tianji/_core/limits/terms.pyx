@@ -138,7 +138,8 @@ cdef class Terms:
         if self.most_output:
             most = min(most, self.most_output)
         if not self.free:
-            nano = self.dearest(body, prompt, min(most * min(times, MOST // max(most, 1)), MOST)) if self.reserves else 0
+            most = min(most * min(times, MOST // max(most, 1)), MOST)
+            nano = self.dearest(body, prompt, most) if self.reserves else 0
         admission.prepare(self.limits, prompt, min(answer * min(times, MOST // max(answer, 1)), MOST), nano, 1)
         return admission
 

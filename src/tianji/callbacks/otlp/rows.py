@@ -206,7 +206,7 @@ def _weave(given: Given) -> Aim:
     key, project = given.text("wandb_api_key", "WANDB_API_KEY"), given.text("weave_project_id", "WANDB_PROJECT_ID")
     headers = {"authorization": _basic("api", key), "wandb-api-key": key, "project_id": project}
     entity, _, name = project.partition("/")
-    named = {"wandb.entity": entity, "wandb.project": name} if name else {}
+    named: Facts = {"wandb.entity": entity, "wandb.project": name} if name else {}
     return Aim(Target(PROTOBUF, f"{base}/otel/v1/traces", headers), resource=named)
 
 
