@@ -90,6 +90,13 @@ class Call:
         """The transaction, for what reads it without knowing of requests."""
         return self._connection
 
+    def salt(self) -> str:
+        """Return what secrets are encrypted with. Raises Unacceptable where there is nothing."""
+        found = self.office.salt()
+        if not found:
+            raise Unacceptable("secrets are kept encrypted: set TIANJI_SALT_KEY or a master key")
+        return found
+
     def change(self, kind: Kind, name: str | None) -> None:
         """Note that an object changed, so that nobody goes on with what he remembers of it."""
         if name is not None:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from msgspec import UNSET, Struct
 
 from tianji.auth.tags import MODELS
-from tianji.errors import Conflict, ObjectNotFound, Unacceptable
+from tianji.errors import Conflict, ObjectNotFound
 from tianji.management.desk import Call, Row
 from tianji.management.keys.fields import Table, Text
 from tianji.storage.additions import CREDENTIAL_VALUES
@@ -38,10 +38,7 @@ class Change(Struct, kw_only=True):
 
 def vault(call: Call) -> Vault:
     """Return what encrypts. Raises Unacceptable without a salt key."""
-    salt = call.office.salt()
-    if not salt:
-        raise Unacceptable("credentials are kept encrypted: set TIANJI_SALT_KEY, or a master key")
-    return Vault(salt, CREDENTIAL_VALUES)
+    return Vault(call.salt(), CREDENTIAL_VALUES)
 
 
 async def new(call: Call) -> Row:

@@ -110,7 +110,7 @@ async def new(call: Call) -> Row:
             MODELS,
             model_id=model_id,
             model_name=name,
-            litellm_params=sealed(_salt(call), model_id, params),
+            litellm_params=sealed(call.salt(), model_id, params),
             model_info=info,
             blocked=False,
         )
@@ -162,7 +162,7 @@ async def _change(call: Call, named: str, name: str | None, params: Row, info: R
         MODELS,
         {"model_id": named},
         model_name=after_name,
-        litellm_params=sealed(_salt(call), named, after),
+        litellm_params=sealed(call.salt(), named, after),
         model_info=after_info,
     )
     return _told(row)
@@ -303,22 +303,15 @@ async def _siblings(call: Call, team_id: str, public: str, but: str) -> bool:
 async def _require_sound(call: Call, stored: Stored) -> None:
     """Refuse with 400 a deployment that could not be served, and say what is wrong."""
     credentials = await call.all(sa.select(CREDENTIALS))
-    additions = compiled(_salt(call), [], credentials, [], (stored,))
+    additions = compiled(call.salt(), [], credentials, [], (stored,))
     objection = await asyncio.to_thread(call.office.fleet.objection, additions, stored)
     if objection is not None:
         raise Unacceptable(objection, param="litellm_params")
 
 
-def _salt(call: Call) -> str:
-    salt = call.office.salt()
-    if not salt:
-        raise Unacceptable("models are kept encrypted: set TIANJI_SALT_KEY, or a master key")
-    return salt
-
-
 def _opened(call: Call, row: Row) -> Row:
     try:
-        return unsealed(_salt(call), row["model_id"], row["litellm_params"] or {})
+        return unsealed(call.salt(), row["model_id"], row["litellm_params"] or {})
     except ValueError as error:
         raise Unacceptable(f"the parameters of this model cannot be read: {error}; delete it") from error
 

@@ -146,7 +146,7 @@ async def _changed(call: Call, row: Row, after: Row, said: Said) -> Row:
     status = row["status"] if said.enabled is UNSET else ACTIVE if said.enabled else DISABLED
     require_sound(call, after)
     call.changed.add(CHANGED)
-    sealed = sealed_guardrail(salt(call), after)
+    sealed = sealed_guardrail(call.salt(), after)
     values = {"name": after["guardrail_name"], "guardrail": sealed, "status": status}
     return told(after, await call.update(GUARDRAILS, {"id": row["id"]}, **values))
 
@@ -157,7 +157,7 @@ async def keep(call: Call, made: Row, **values: Any) -> Row:
     if await call.one(GUARDRAILS, id=made["guardrail_id"]) is not None:
         raise Conflict("a guardrail of this id exists already", param="guardrail_id")
     call.changed.add(CHANGED)
-    sealed = sealed_guardrail(salt(call), made)
+    sealed = sealed_guardrail(call.salt(), made)
     row = await call.insert(
         GUARDRAILS, id=made["guardrail_id"], name=made["guardrail_name"], guardrail=sealed, **values
     )
@@ -202,17 +202,9 @@ async def _found(call: Call) -> tuple[Row, Row]:
 def opened(call: Call, row: Row) -> Row:
     """Return the entry of a row."""
     try:
-        return guardrail_of(salt(call), row)
+        return guardrail_of(call.salt(), row)
     except ValueError as error:
         raise Unacceptable(f"the guardrail {row['id']} cannot be read: {error}") from error
-
-
-def salt(call: Call) -> str:
-    """Return the secret that entries are encrypted with."""
-    found = call.office.salt()
-    if not found:
-        raise Unacceptable("parameters cannot be kept: set LITELLM_SALT_KEY or a master key")
-    return found
 
 
 def told_of(call: Call, row: Row) -> Row:

@@ -85,7 +85,7 @@ async def new(call: Call) -> Row:
         raise Conflict("an endpoint of this id exists already; POST /config/pass_through_endpoint/{id} changes it")
     await _require_sound(call, made)
     call.changed.add(CHANGED)
-    sealed = sealed_endpoint(_salt(call), made)
+    sealed = sealed_endpoint(call.salt(), made)
     await call.insert(PASS_THROUGH, id=made["id"], path=made["path"], endpoint=sealed)
     return {"endpoints": [_told(made, from_config=False)]}
 
@@ -98,7 +98,7 @@ async def update(call: Call) -> Row:
     after = {name: value for name, value in {**before, **said}.items() if value is not None}
     await _require_sound(call, after)
     call.changed.add(CHANGED)
-    sealed = sealed_endpoint(_salt(call), after)
+    sealed = sealed_endpoint(call.salt(), after)
     await call.update(PASS_THROUGH, {"id": after["id"]}, path=after["path"], endpoint=sealed)
     return {"endpoints": [_told(after, from_config=False)]}
 
@@ -129,7 +129,7 @@ async def _require_sound(call: Call, made: Mapping[str, Any]) -> None:
     if objection is not None:
         raise Unacceptable(f"this endpoint could not be served: {objection}")
     for row in await call.all(sa.select(PASS_THROUGH).where(PASS_THROUGH.c.id != made["id"])):
-        other = endpoint_of(_salt(call), row)
+        other = endpoint_of(call.salt(), row)
         if other["path"].strip("/") == made["path"].strip("/") and _methods(other) & _methods(made):
             raise Conflict(f"the endpoint {row['id']} answers this path already; change it, or delete it", param="path")
 
@@ -165,20 +165,13 @@ async def _found(call: Call, endpoint_id: str) -> Row:
 
 def _opened(call: Call, row: Row) -> Row:
     try:
-        return endpoint_of(_salt(call), row)
+        return endpoint_of(call.salt(), row)
     except ValueError as error:
         raise Unacceptable(f"the endpoint {row['id']} cannot be read: {error}") from error
 
 
 def _missing() -> ObjectNotFound:
     return ObjectNotFound("this endpoint does not exist; GET /config/pass_through_endpoint lists those that do")
-
-
-def _salt(call: Call) -> str:
-    salt = call.office.salt()
-    if not salt:
-        raise Unacceptable("headers cannot be kept: set LITELLM_SALT_KEY or a master key")
-    return salt
 
 
 def _written(body: Endpoint) -> Row:

@@ -110,7 +110,7 @@ async def update(call: Call) -> Row:
     _require_sound(call, after)
     call.changed.add(CHANGED)
     where = {name: row[name] for name in ("prompt_id", "environment", "version")}
-    return _told(after, await call.update(PROMPTS, where, prompt=sealed_prompt(_salt(call), after)))
+    return _told(after, await call.update(PROMPTS, where, prompt=sealed_prompt(call.salt(), after)))
 
 
 async def delete(call: Call) -> Row:
@@ -144,7 +144,7 @@ async def _add(call: Call, base: str, said: Body) -> Row:
     _require_sound(call, made)
     call.changed.add(CHANGED)
     where = {name: made[name] for name in ("prompt_id", "environment", "version")}
-    row = await call.insert(PROMPTS, **where, prompt=sealed_prompt(_salt(call), made))
+    row = await call.insert(PROMPTS, **where, prompt=sealed_prompt(call.salt(), made))
     return _told(made, row)
 
 
@@ -197,16 +197,9 @@ def _allowed(call: Call) -> frozenset[str]:
     return frozenset(map(str, known)) if isinstance(known, list) else frozenset()
 
 
-def _salt(call: Call) -> str:
-    found = call.office.salt()
-    if not found:
-        raise Unacceptable("prompts cannot be kept: set LITELLM_SALT_KEY or a master key")
-    return found
-
-
 def _opened(call: Call, row: Row) -> Row:
     try:
-        return prompt_of(_salt(call), row)
+        return prompt_of(call.salt(), row)
     except ValueError as error:
         raise Unacceptable(f"the prompt {row['prompt_id']} cannot be read: {error}") from error
 

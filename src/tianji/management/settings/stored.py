@@ -34,7 +34,7 @@ async def stored(call: Call, name: str) -> Row:
     if row is None:
         return {}
     try:
-        return opened_settings(_salt(call), row)
+        return opened_settings(call.salt(), row)
     except ValueError as error:
         raise Unacceptable(f"the settings {name} cannot be read: {error}") from error
 
@@ -57,7 +57,7 @@ async def keep(call: Call, name: str, settings: Mapping[str, Any]) -> None:
     if not settings:
         await call.execute(sa.delete(SETTINGS).where(SETTINGS.c.name == name))
         return
-    sealed = sealed_settings(_salt(call), name, settings)
+    sealed = sealed_settings(call.salt(), name, settings)
     if await call.one(SETTINGS, name=name) is None:
         await call.insert(SETTINGS, name=name, settings=sealed)
     else:
@@ -91,10 +91,3 @@ def _same_target(wanted: Row, kept: Row) -> bool:
         for name in _TARGET
         if name != "url" or wanted.get("url", MARK) != MARK
     ) and not ("url" in kept and wanted.get("host"))
-
-
-def _salt(call: Call) -> str:
-    salt = call.office.salt()
-    if not salt:
-        raise Unacceptable("passwords cannot be kept: set LITELLM_SALT_KEY or a master key")
-    return salt

@@ -111,7 +111,7 @@ async def new(call: Call) -> Row:
     if server_id in _of_file(call) or await call.one(MCP_SERVERS, server_id=server_id):
         raise Conflict(f"there is an MCP server with the id {server_id} already", param="server_id")
     call.changed.add(CHANGED)
-    values = {"server_id": server_id, "name": name, "server": sealed_tool_server(_salt(call), made)}
+    values = {"server_id": server_id, "name": name, "server": sealed_tool_server(call.salt(), made)}
     return _kept(call, made, await call.insert(MCP_SERVERS, **values))
 
 
@@ -129,9 +129,8 @@ async def update(call: Call) -> Row:
         raise Conflict(f"there is an MCP server {name} already", param="server_name")
     call.changed.add(CHANGED)
     where = {"server_id": row["server_id"]}
-    return _kept(
-        call, after, await call.update(MCP_SERVERS, where, name=name, server=sealed_tool_server(_salt(call), after))
-    )
+    sealed = sealed_tool_server(call.salt(), after)
+    return _kept(call, after, await call.update(MCP_SERVERS, where, name=name, server=sealed))
 
 
 async def delete(call: Call) -> Row:
@@ -233,16 +232,9 @@ def _require_sound(call: Call, made: Mapping[str, Any]) -> None:
 
 def _opened(call: Call, row: Row) -> Row:
     try:
-        return tool_server_of(_salt(call), row)
+        return tool_server_of(call.salt(), row)
     except ValueError as error:
         raise Unacceptable(f"the MCP server {row['name']} cannot be read: {error}") from error
-
-
-def _salt(call: Call) -> str:
-    found = call.office.salt()
-    if not found:
-        raise Unacceptable("MCP servers cannot be kept: set LITELLM_SALT_KEY or a master key")
-    return found
 
 
 def _missing(server_id: str) -> ObjectNotFound:
