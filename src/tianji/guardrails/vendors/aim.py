@@ -1,5 +1,6 @@
 """AIM Security. Its socket for streams is not used: answers are judged by the same call, and held back until then."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
@@ -76,18 +77,23 @@ def verdict(answer: Analyzed, content: Content) -> Verdict:
     return replaced(content, [message.content for message in answer.redacted_chat.all_redacted_messages], findings)
 
 
-def _ask(params: Aim, content: Content, occasion: Occasion) -> Asking:
-    headers = {
-        **bearer(params.api_key),
-        "x-aim-litellm-hook": hook_of(occasion, content),
-        "x-aim-litellm-version": __version__,
-        "x-aim-call-id": occasion.call_id,
-        "x-aim-user-email": occasion.headers.get("x-aim-user-email", ""),
-        "x-aim-gateway-key-alias": occasion.key_alias,
-    }
-    said = {name: value for name, value in headers.items() if value}
-    (reply,) = yield [post(under(params.api_base, "/fw/v1/analyze"), chat(content), said)]
-    return verdict(reply.read(Analyzed), content)
+def analyzes(name: str) -> Callable[[Aim, Content, Occasion], Asking]:
+    """Return what asks the service, whose own headers have `name` in them."""
+
+    def ask(params: Aim, content: Content, occasion: Occasion) -> Asking:
+        headers = {
+            **bearer(params.api_key),
+            f"x-{name}-litellm-hook": hook_of(occasion, content),
+            f"x-{name}-litellm-version": __version__,
+            f"x-{name}-call-id": occasion.call_id,
+            f"x-{name}-user-email": occasion.headers.get(f"x-{name}-user-email", ""),
+            f"x-{name}-gateway-key-alias": occasion.key_alias,
+        }
+        said = {header: value for header, value in headers.items() if value}
+        (reply,) = yield [post(under(params.api_base, "/fw/v1/analyze"), chat(content), said)]
+        return verdict(reply.read(Analyzed), content)
+
+    return ask
 
 
-TYPE = Type(names=("aim",), params=Aim, check=asking(_ask), masks=PRE_AND_POST)
+TYPE = Type(names=("aim",), params=Aim, check=asking(analyzes("aim")), masks=PRE_AND_POST)
