@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.contract.harness import UPSTREAM_KEY, Gateway, Mock, openai_model
-from tests.contract.passthrough.conftest import account
+from tests.fakes.google_account import account
 
 PROMPT = "one two three"
 TURNS = [{"role": "user", "content": PROMPT}]

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.contract.harness import BOOKS, ODD_KEY, UPSTREAM_KEY, Gateway, Mock, openai_model
+from tests.fakes.google_account import account
 
 
 def environment(base: str) -> dict[str, str]:
@@ -48,19 +47,6 @@ def environment(base: str) -> dict[str, str]:
         "VLLM_API_BASE": base,
         "OPENROUTER_API_BASE": f"{base}/v1",
         "VERTEXAI_API_BASE": base,
-    }
-
-
-def account(token_url: str) -> dict[str, str]:
-    """Return a service account of Google's, made for these tests."""
-    key = rsa.generate_private_key(65537, 2048)
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return {
-        "type": "service_account",
-        "project_id": "p-1",
-        "private_key": pem.decode(),
-        "client_email": "robot@p-1.iam.gserviceaccount.com",
-        "token_uri": token_url,
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import pytest
 from tests.contract.harness import Gateway
-from tests.contract.passthrough.conftest import account
+from tests.fakes.google_account import account
 from tests.fakes.vendors import Vendors, plain
 
 KEYS = {"aws_access_key_id": "AKID", "aws_secret_access_key": "s3cret", "aws_region_name": "eu-west-1"}

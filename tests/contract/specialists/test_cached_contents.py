@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.contract.harness import Gateway, events
-from tests.contract.passthrough.conftest import account
+from tests.fakes.google_account import account
 from tests.fakes.vendors import Vendors, plain
 from tests.fakes.vendors import events as streamed
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from google import genai
 from google.genai import errors, types
 from tests.contract.harness import MASTER_KEY, ODD_KEY, UPSTREAM_KEY, Gateway, Mock, events, eventually, openai_model
+from tests.fakes.google_account import account
 
 ASK = [{"role": "user", "content": "one two three"}]
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -20,18 +19,6 @@ PRICE = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
 COST = "x-litellm-response-cost"
 OWN_FORMS = ("over-gemini", "over-vertex", "over-bedrock", "claude-on-vertex", "claude-by-invoke", "over-cohere")
 CLAUDE = "us.anthropic.claude-3-7-sonnet-20250219-v1:0"
-
-
-def account(token_url: str) -> dict[str, str]:
-    key = rsa.generate_private_key(65537, 2048)
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return {
-        "type": "service_account",
-        "project_id": "p-1",
-        "private_key": pem.decode(),
-        "client_email": "robot@p-1.iam.gserviceaccount.com",
-        "token_uri": token_url,
-    }
 
 
 @pytest.fixture(scope="module")

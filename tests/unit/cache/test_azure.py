@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.fakes.upstream import Peer, Upstream
+from tests.unit.cache.service import Service
 
 from tianji.cache.backends.azure import ContainerPlace, azure, string_to_sign
 from tianji.config.schema import CacheParams
@@ -17,28 +18,17 @@ KEY = base64.b64encode(b"the key of the account").decode()
 PAGE = 2  # blobs of a listing
 
 
-class Account:
+class Account(Service):
     """The blobs of one container, in the words of the service's API. `exists`: the container is there."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.blobs: dict[str, bytes] = {}
-        self.heads: list[str] = []
         self.exists = False
-        self.status = 200
-
-    async def __call__(self, peer: Peer) -> None:
-        while request := await peer.request():
-            head, _, body = request.partition(b"\r\n\r\n")
-            self.heads.append(head.decode())
-            method, target, _ = head.decode().split("\r\n")[0].split(" ")
-            status, answer = self.answer(method, target, body)
-            await peer.send(b"HTTP/1.1 %d x\r\ncontent-length: %d\r\n\r\n%b" % (status, len(answer), answer))
 
     def answer(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
         parts, query = urlsplit(target), parse_qs(urlsplit(target).query)
         name = parts.path.removeprefix("/acme/answers").removeprefix("/")
-        if self.status != 200:
-            return self.status, b""
         if method == "PUT" and query.get("restype") == ["container"]:
             self.exists = True
             return 201, b""

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.fakes.upstream import Peer, Upstream
+from tests.unit.cache.service import Service
 
 from tianji.cache.backends.objects import BucketPlace, gcs, s3
 from tianji.config.schema import CacheParams
@@ -17,27 +18,16 @@ KEYS = {"s3_aws_access_key_id": "AKID", "s3_aws_secret_access_key": "secret"}
 PAGE = 2  # objects of a listing
 
 
-class Bucket:
+class Bucket(Service):
     """The objects of one bucket, in the words of S3's API."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.objects: dict[str, bytes] = {}
-        self.heads: list[str] = []
-        self.status = 200
-
-    async def __call__(self, peer: Peer) -> None:
-        while request := await peer.request():
-            head, _, body = request.partition(b"\r\n\r\n")
-            self.heads.append(head.decode())
-            method, target, _ = head.decode().split("\r\n")[0].split(" ")
-            status, answer = self.answer(method, target, body)
-            await peer.send(b"HTTP/1.1 %d x\r\ncontent-length: %d\r\n\r\n%b" % (status, len(answer), answer))
 
     def answer(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
         parts = urlsplit(target)
         name = parts.path.removeprefix("/the-bucket").removeprefix("/")
-        if self.status != 200:
-            return self.status, b""
         if method == "PUT":
             self.objects[name] = body
         elif method == "DELETE":
