@@ -46,6 +46,7 @@ RUN: Final = Kind(
 )
 STEP: Final = Kind("step", "step_", ("thread.run.step", "thread.run.step.delta"))
 VIDEO: Final = Kind("video", "video_", ("video", "video.deleted"), frozenset({"completed", "failed"}))
+CHARACTER: Final = Kind("character", "char_", ("character",))
 CONTAINER: Final = Kind("container", "cntr-", ("container", "container.deleted"), frozenset({"expired", "deleted"}))
 CONTAINER_FILE: Final = Kind("container_file", "cfile_", ("container.file", "container.file.deleted"))
 EVAL: Final = Kind("eval", "eval_", ("eval", "eval.deleted"))
@@ -55,8 +56,8 @@ EVAL_RUN: Final = Kind(
 EVAL_ITEM: Final = Kind("eval_item", "outputitem_", ("eval.run.output_item",))
 MESSAGE_BATCH: Final = Kind("message_batch", "msgbatch_", (), frozenset({"ended"}))  # Anthropic's have no `object`
 KINDS: Final = (
-    FILE, BATCH, JOB, STORE, STORE_BATCH, ASSISTANT, THREAD, MESSAGE, RUN, STEP, VIDEO, CONTAINER, CONTAINER_FILE,
-    EVAL, EVAL_RUN, EVAL_ITEM,
+    FILE, BATCH, JOB, STORE, STORE_BATCH, ASSISTANT, THREAD, MESSAGE, RUN, STEP, VIDEO, CHARACTER, CONTAINER,
+    CONTAINER_FILE, EVAL, EVAL_RUN, EVAL_ITEM,
 )  # fmt: skip
 NAMED: Final = (FILE, STORE, CONTAINER)
 """What requests of models may name. Their prefixes end so that `SIGN` finds their ids."""

@@ -11,6 +11,7 @@ from msgspec import Struct
 from tianji.objects.kinds import (
     ASSISTANT,
     BATCH,
+    CHARACTER,
     CONTAINER,
     CONTAINER_FILE,
     EVAL,
@@ -66,7 +67,7 @@ class Row(Struct, frozen=True):
         if self.path.startswith(("/assistants", "/threads")):
             return "assistants"
         if self.of_videos:
-            return "videos" if self.method == "POST" else ""
+            return "videos" if self.method == "POST" and self.creates is VIDEO else ""
         return "vector_search" if self.path.endswith(_SEARCHING) else ""
 
     @property
@@ -137,6 +138,8 @@ _VIDEOS: Final = (
     Row("GET", "/videos", "List the videos of the caller.", lists=VIDEO),
     Row("POST", "/videos/edits", "Have a video changed.", creates=VIDEO),
     Row("POST", "/videos/extensions", "Have a video go on.", creates=VIDEO),
+    Row("POST", "/videos/characters", "Make a character of a video.", creates=CHARACTER),
+    Row("GET", "/videos/characters/{character}", "Return what is known of a character."),
     Row("GET", "/videos/{video}", "Return how far a video is."),
     Row("DELETE", "/videos/{video}", "Delete a video.", deletes=True),
     Row("GET", "/videos/{video}/content", "Return a video, or a picture of it."),

@@ -48,6 +48,9 @@ Json = dict[str, Any]
 
 async def serve(desk: Desk, row: Row, exchange: Exchange, params: Mapping[str, str]) -> None:
     """Answer a request. Raises what it is refused with."""
+    if row.path.startswith("/videos/characters"):
+        await load("tianji.objects.videos.characters").Characters(desk, row, exchange, params).serve()
+        return
     if row.of_videos and row.lists is None:
         await Films(desk, row, exchange, params).serve()
         return

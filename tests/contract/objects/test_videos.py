@@ -75,6 +75,31 @@ def test_videos_are_made_of_videos(client: openai.OpenAI, gateway: Gateway, mock
     assert cost_of(gateway, longer) == (3_600_000_000, "avideo_extension")
 
 
+def test_a_character_is_made_and_shown(client: openai.OpenAI, stranger: openai.OpenAI, mock: Mock) -> None:
+    with pytest.raises(openai.BadRequestError, match="say by `model`"):
+        client.videos.create_character(name="fox", video=("fox.mp4", b"film", "video/mp4"))
+    with pytest.raises(openai.BadRequestError, match="has no characters"):
+        client.videos.create_character(name="fox", video=("fox.mp4", b"film"), extra_query={"model": "veo"})
+    assert mock.requests() == []
+    fox = client.videos.create_character(name="fox", video=("fox.mp4", b"film"), extra_query={"model": "sora"})
+    body = mock.last()["body"]
+    assert (mock.last()["path"], 'filename="fox.mp4"' in body, "sora" in body) == ("/v1/videos/characters", True, False)
+    assert (str(fox.id)[:7], fox.name) == ("char_tj", "fox")
+    assert client.videos.get_character(str(fox.id)).name == "fox"
+    make(client, extra_body={"characters": [{"id": fox.id}]})
+    assert [one["id"][:9] for one in mock.last()["json"]["characters"]] == ["char_mock"]
+    before = len(mock.requests())
+    with pytest.raises(openai.NotFoundError):
+        stranger.videos.get_character(str(fox.id))
+    with pytest.raises(openai.NotFoundError):
+        make(stranger, extra_body={"characters": [{"id": fox.id}]})
+    with pytest.raises(openai.BadRequestError, match="do not lie where its model is"):
+        make(client, "clips", extra_body={"characters": [{"id": fox.id}]})
+    with pytest.raises(openai.BadRequestError, match="characters"):
+        make(client, extra_body={"characters": ["fox"]})
+    assert len(mock.requests()) == before
+
+
 @pytest.mark.parametrize(
     ("model", "size", "nano"),
     [

@@ -18,7 +18,8 @@ from tianji.mock.script import Answer
 
 CONTENT: Final = b"\0\0\0\x18ftypmp42 a video of the mock"
 _PATH = re.compile(
-    r".*?/videos(?:/(?P<name>[^/]+))?(?:/(?P<what>content|remix))?"
+    r".*?/videos/characters(?:/(?P<character>[^/]+))?"
+    r"|.*?/videos(?:/(?P<name>[^/]+))?(?:/(?P<what>content|remix))?"
     r"|(?P<models>.*/models/[^/:]+)(?::(?P<google>predictLongRunning|fetchPredictOperation)|/operations/(?P<operation>[^/]+))"
     r"|.*/files/(?P<file>[^/:]+):download"
 )
@@ -37,12 +38,24 @@ class Videos(Family):
             return Answer(body=CONTENT, content_type=b"video/mp4")
         if parts["models"]:
             return said(self._of_google(parts, request))
+        if request.head.path.partition("/videos")[2].startswith("/characters"):
+            return said(self._character(parts["character"], request))
         name = parts["name"]
         if name is None or name in ("edits", "extensions"):
             if request.head.method != "POST":
                 raise MethodNotAllowed(f"{request.head.path} takes POST", ("POST",))
             return said(self._begin(_members(request)))
         return self._of_one(name, parts["what"], request)
+
+    def _character(self, name: str | None, request: Request) -> Json:
+        if name is not None:
+            return self._find(name)
+        members = _members(request)
+        if not members.get("name") or not isinstance(members.get("video"), dict):
+            raise InvalidRequest("Missing required parameter: 'name' or 'video'.", param="name")
+        name = f"char_mock{self._next():04d}"
+        self._made[name] = {"id": name, "created_at": CREATED, "name": members["name"]}
+        return self._made[name]
 
     def _of_one(self, name: str, what: str | None, request: Request) -> Answer:
         one = self._find(name)

@@ -22,7 +22,7 @@ from tianji.objects.answers import content_head, respond
 from tianji.objects.billing import Bill, paying
 from tianji.objects.errand import Errand
 from tianji.objects.guarding import Scrutiny
-from tianji.objects.kinds import VIDEO
+from tianji.objects.kinds import CHARACTER, VIDEO
 from tianji.objects.naming import shown
 from tianji.objects.places import Place
 from tianji.objects.uploading import OURS, read_form
@@ -124,6 +124,8 @@ class Films(Errand):
         if source is not None:
             self._asking.take(VIDEO, source)
         self._asking.look_into(members)
+        for one in _characters(members):
+            self._asking.take(CHARACTER, one["id"])
         self._owner = self._asking.named[0].ref.owner if self._asking.named else self._owner
         named = members.get("model")
         ways = self._ways(named, anew=source is None)
@@ -202,6 +204,8 @@ class Films(Errand):
         told: Json = self._asking.said_to(place.digest, members)
         if isinstance(told.get("video"), dict) and "id" in told["video"]:
             told["video"] = {"id": self._at(place)}
+        if shows := _characters(told):
+            told["characters"] = [{**one, "id": self._asking.at(place.digest, CHARACTER, one["id"])} for one in shows]
         return told
 
     def _at(self, place: Place) -> str:
@@ -239,6 +243,18 @@ class Films(Errand):
         await load(_TABLE).keep(await self._desk.store.open(), kept)
 
 
+def _characters(members: Json) -> list[Json]:
+    """Return the characters that a video is to show. Raises InvalidRequest for what is none."""
+    named = members.get("characters")
+    if named is None:
+        return []
+    if not isinstance(named, list) or not all(
+        isinstance(one, dict) and isinstance(one.get("id"), str) for one in named
+    ):
+        raise InvalidRequest("characters: expected a list of {id: ...}", param="characters")
+    return named
+
+
 def _source(members: Json) -> str | None:
     """Return the id of the video that is to be changed; None where a file is, or none."""
     video = members.get("video")
@@ -252,11 +268,16 @@ def _priced(asked: Json, made: Json) -> Json:
 
 
 def _nested(members: Json) -> Json:
-    """Return members with those of a form that stand for one of another, `video[id]`, in their places."""
+    """Return members with those of a form that stand for one of another, `video[id]`, in their places.
+
+    `characters[][id]` stands for one of each in a list.
+    """
     found: Json = {}
     for name, value in members.items():
         outer, opened, inner = name.partition("[")
-        if opened and inner.endswith("]") and len(inner) > 1:
+        if inner.startswith("][") and inner.endswith("]"):
+            found[outer] = [{inner[2:-1]: one} for one in (value if isinstance(value, list) else [value])]
+        elif opened and inner.endswith("]") and len(inner) > 1:
             holder = found.setdefault(outer, {})
             if isinstance(holder, dict):
                 holder[inner[:-1]] = value
