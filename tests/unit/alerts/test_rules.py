@@ -61,7 +61,8 @@ def test_what_a_client_did_wrong_alerts_nobody() -> None:
 def test_tokens_without_a_price_are_told_once_for_a_model() -> None:
     first, second = (next(iter(requests.hear(entry(number, items=()), 10, SILENT))) for number in (1, 2))
     assert first.kind == "failed_tracking_spend"
-    assert first.key == second.key
+    assert first.key == second.key == "failed_tracking_spend:openai/gpt-4o"
+    assert first.ttl == requests.DAY
     assert list(requests.hear(entry(items=(), cache_hit=True), 10, SILENT)) == []
 
 
@@ -255,6 +256,17 @@ def test_one_that_hangs_among_those_that_come_and_go_is_found() -> None:
         hung.end(hung.now - 1)
     hung.under_way = 5
     assert hung.look(50) == []
+    assert hung.look(50) == ["the model: one request has been under way for more than 100 s"]
+
+
+def test_what_begins_later_and_ends_takes_nothing_off_what_hangs() -> None:
+    hung = Hung()
+    hung.under_way = 1
+    assert hung.look(0) == []
+    hung.under_way = 2
+    hung.now += 10
+    hung.end(hung.now - 5)
+    assert hung.look(40) == []
     assert hung.look(50) == ["the model: one request has been under way for more than 100 s"]
 
 

@@ -416,6 +416,13 @@ async def test_a_digest_is_told_once_in_its_interval(office: Make) -> None:
     assert "alerts collected: 5" in told["text"]
 
 
+async def test_what_waits_at_the_end_is_sent(office: Make) -> None:
+    world = office()
+    await world.office.take(ALERT)
+    await world.office.close(30)
+    assert [request.url for request in world.wire.got] == [SLACK]
+
+
 async def test_what_cannot_be_delivered_is_counted_and_alerts_nobody(office: Make) -> None:
     world = office()
     world.wire.answers = [403]
