@@ -131,6 +131,19 @@ async def test_what_entries_say_is_told(world: World) -> None:
     assert await world.told(10) == []
 
 
+async def test_outages_of_regions_have_a_time_of_their_own(world: World) -> None:
+    config = world.loaded.config
+    general = msgspec.structs.replace(
+        config.general_settings, alerting_args=AlertingArgs(outage_alert_ttl=60, region_outage_alert_ttl=7)
+    )
+    config = msgspec.structs.replace(config, general_settings=general)
+    world.watching.adopt(msgspec.structs.replace(world.loaded, config=config))
+    await world.keep(*(failure(number, deployment_id="de"[number % 2]) for number in range(20)))
+    outages = [text for text in await world.told() if "outage," in text]
+    within = {"7" if " within 7 s" in text else "60": kinds([text]) for text in outages}
+    assert within == {"7": {"region_outage_alerts"}, "60": {"outage_alerts"}}
+
+
 async def test_a_budget_is_told_of_when_its_spend_is_in_the_books(world: World) -> None:
     await world.fill(token="k", key_alias="alice", max_budget=10 * DOLLAR)
     await world.told()
