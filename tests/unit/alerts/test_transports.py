@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC
 from email.message import EmailMessage
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -37,6 +38,7 @@ def test_each_chat_has_its_form_and_nobody_is_mentioned() -> None:
     assert body("slack", SLACK) == {"text": "one\ntwo &lt;!here&gt;"}
     card = body("ms_teams", "https://x.example.com")["attachments"][0]
     assert card["contentType"] == "application/vnd.microsoft.card.adaptive"
+    assert (card["content"]["type"], card["content"]["version"]) == ("AdaptiveCard", "1.4")
     assert card["content"]["body"] == [{"type": "TextBlock", "text": "one\n\ntwo <!here>", "wrap": True}]
     told = body("discord", "https://x.example.com", "@everyone" + "x" * 3000)
     assert len(told["content"]) == 2000
@@ -339,6 +341,12 @@ async def test_types_have_addresses_of_their_own(office: Make) -> None:
     assert {url for url, _ in await world.sent(ALERT)} == {"https://a.example.com", "https://b.example.com"}
     assert [url for url, _ in await world.sent(Alert(kind="llm_too_slow", text="x"))] == ["https://c.example.com"]
     assert [url for url, _ in await world.sent(Alert(kind="db_exceptions", text="x"))] == [SLACK]
+
+
+async def test_times_are_those_of_the_configured_zone(office: Make) -> None:
+    await asyncio.to_thread(ZoneInfo, "Europe/Berlin")  # which is read once
+    ((_, said),) = await office(timezone="Europe/Berlin").sent(Alert(kind="llm_too_slow", text="x"))
+    assert "Timestamp: 13:00:00" in said["text"].split("\n")
 
 
 async def test_an_address_that_hangs_costs_no_other_one_anything(office: Make) -> None:
