@@ -15,6 +15,7 @@ from tests.unit.alerts.conftest import NOW, entry, failure
 from tianji._core.routing.health import HealthTable
 from tianji._core.sharing.revision import Revisions
 from tianji._core.sharing.shm import SharedCounters
+from tianji.alerts.alert import Alert
 from tianji.alerts.watching import Signs, Watching
 from tianji.callbacks.sink import Delivery
 from tianji.clock import ManualClock
@@ -202,6 +203,21 @@ async def test_what_hangs_and_what_rests_is_told(world: World, monkeypatch: pyte
     assert "gpt (openai/gpt-4o, deployment d): 2 requests have been under way for more than 100 s" in text
 
 
+async def test_what_has_ended_does_not_hang(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world.watching._hanging, "_under_way", {"d": 2, "e": 0}.__getitem__)
+    assert await world.told() == []
+    await world.keep(entry(1, started_at=int((NOW - 1) * 1e6), ended_at=int((NOW + 10) * 1e6)))  # another one has begun
+    assert await world.told(50) == []
+    (text,) = await world.told(50)
+    assert "one request has been under way for more than 100 s" in text
+
+
+async def test_what_bills_say_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world.watching, "_bills", lambda: [Alert(kind="spend_reports", text="a bill differs")])
+    (text,) = await world.told()
+    assert "a bill differs" in text
+
+
 async def test_somebody_is_called_out_for_what_hangs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     general = world.loaded.config.general_settings
     within = AlertingArgs(hanging_threshold_seconds=10, hanging_threshold_fails=3)
@@ -293,6 +309,10 @@ async def test_of_two_gateways_in_a_folder_one_tells(world: World) -> None:
     await world.keep(failure(1))
     await other.tick()
     assert len(await world.told()) == 1
+    world.fault = "the disk is full"  # which both see
+    await other.tick()
+    assert other._office is not None
+    assert not other._office._boxes
     await other.close()
 
 
