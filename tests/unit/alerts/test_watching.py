@@ -16,6 +16,7 @@ from tianji._core.routing.health import HealthTable
 from tianji._core.sharing.revision import Revisions
 from tianji._core.sharing.shm import SharedCounters
 from tianji.alerts.alert import Alert
+from tianji.alerts.office import Heap
 from tianji.alerts.watching import Signs, Watching
 from tianji.callbacks.sink import Delivery
 from tianji.clock import ManualClock
@@ -313,6 +314,21 @@ async def test_of_two_gateways_in_a_folder_one_tells(world: World) -> None:
     await other.tick()
     assert other._office is not None
     assert not other._office._boxes
+    await other.close()
+
+
+async def test_what_was_told_and_what_is_collected_outlives_the_process(world: World) -> None:
+    now, office = world.clock.now(), world.watching._office
+    assert office is not None
+    assert await world.watching._claims.take("told", 60)
+    office.collected["all"] = Heap(Alert(kind="db_exceptions", text="away"), 2, now, now)
+    other = world.begin()
+    other.recall(world.watching.kept())
+    assert not await other._claims.take("told", 60)
+    assert other._office is not None
+    assert other._office.collected["all"].count == 2
+    office.collected.clear()
+    other._office.collected.clear()
     await other.close()
 
 
