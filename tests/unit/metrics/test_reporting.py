@@ -156,6 +156,20 @@ async def test_what_nobody_wants_told_is_not_read(
     assert list(await world.numbers()) == ["litellm_spend_metric_total"]
 
 
+async def test_what_is_used_of_the_limits_of_keys(world: World) -> None:
+    await fill(world.store)
+    clock = asyncio.get_running_loop().time
+    rows = (("key:k", 7, 3), ("key:k/model:gpt", 5, 2))
+    under_way = [
+        Admission(LimitSet((Limit(world.limits, row, requests=most),)), requests=used) for row, most, used in rows
+    ]
+    assert all(admission.admit(clock()) for admission in under_way)
+    await world.keep(entry(1))
+    told = await world.numbers()
+    assert told["litellm_api_key_rate_limit_used_metric"] == {("k", "K", "requests"): 3}
+    assert told["litellm_remaining_api_key_requests_for_model"] == {("k", "K", "gpt", "None"): 3}
+
+
 async def test_the_limits_of_projects_by_model(world: World) -> None:
     await fill(world.store)
     now = datetime.now(UTC)
