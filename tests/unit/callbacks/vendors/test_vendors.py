@@ -11,6 +11,7 @@ from tests.unit.callbacks.test_event import ANSWER, REQUEST, payload, told
 from tests.unit.callbacks.vendors.making import FAILED, KEYS, OK, SETTINGS, body, configured, sent, sink
 
 from tianji.callbacks.event import LogEvent
+from tianji.callbacks.forms import unique
 from tianji.callbacks.settings import sinks_of
 from tianji.callbacks.sink import Delivery, Given, Sink, UnwritableError
 from tianji.callbacks.vendors import VENDORS
@@ -254,6 +255,7 @@ async def test_argilla_asks_for_its_dataset_once() -> None:
     assert request.headers["x-argilla-api-key"] == "k"
     (record,) = body(request)["items"]
     assert record["fields"] == {"prompt": REQUEST["messages"], "answer": "hello", "who": "k"}
+    assert record["external_id"] == unique(OK), "what is told twice is one record"
     assert [url for _, url, *_ in fetch.asked] == [
         "http://localhost:6900/api/v1/me/datasets?name=litellm-completion"
     ] * 2
@@ -369,3 +371,15 @@ async def test_azure_sentinel(monkeypatch: pytest.MonkeyPatch) -> None:
     assert b"scope=https%3A%2F%2Fmonitor.azure.com%2F.default" in form
     (row,) = body(request)
     assert (row["TimeGenerated"], row["id"], row["startTime"]) == (ENDED, OK.id, OK.started)
+
+
+@pytest.mark.parametrize("cloud", ["us", "cn"])
+async def test_azure_sentinel_in_other_clouds(cloud: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch = Fetched((200, b'{"access_token": "T", "expires_in": 600}'))
+    monkeypatch.setattr("tianji.providers.logins.oauth.fetcher", lambda *_: fetch)
+    source_of.cache_clear()
+    there = sink("azure_sentinel", {"AZURE_SENTINEL_AUTHORITY_HOST": f"https://login.example.{cloud}"})
+    await completed(there, OK)
+    ((_, url, _, form),) = fetch.asked
+    assert url == f"https://login.example.{cloud}/tenant/oauth2/v2.0/token"
+    assert f"scope=https%3A%2F%2Fmonitor.azure.{cloud}%2F.default".encode() in form
