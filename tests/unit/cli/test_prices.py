@@ -65,6 +65,23 @@ def test_update_then_show_then_diff(run, price_map, tmp_path):
     assert len(run("diff", price_map(b=GPT), "--limit", "1").output.splitlines()) == 2
 
 
+def test_other_names_of_a_model_get_its_entry(run, price_map):
+    entries = {
+        "gpt-4o": {**GPT, "aliases": ["gpt-4o-too", "b"]},
+        "gpt-latest": {"alias_of": "gpt-4o"},
+        "b": {**GPT, "input_cost_per_token": 1},
+        "lost": {"alias_of": "gone"},
+        "fallback_generalizations": {"rules": []},
+    }
+    assert "4 models" in run("update", price_map(**entries)).output
+    for name in ("gpt-latest", "gpt-4o-too"):
+        shown = run("show", name).output
+        assert shown.startswith(f"{name} (catalogue")
+        assert "input_cost_per_token: 0.0000025\n" in shown
+    assert "input_cost_per_token: 1\n" in run("show", "b").output
+    assert run("show", "lost").exit_code == 1
+
+
 def test_the_version_of_a_file_is_kept_and_the_folder_can_be_named(run, price_map, tmp_path):
     file = price_map(**{"!catalogue": {"version": "2027.1"}, "gpt-4o": GPT})
     other = tmp_path / "other"

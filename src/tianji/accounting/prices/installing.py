@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -15,6 +15,7 @@ from tianji.accounting.prices.tables import compile_rates
 from tianji.errors import ConfigurationError
 
 _SHOWN: Final = 10  # problems of a file
+_NO_MODELS: Final = ("sample_spec", "fallback_generalizations")  # how entries look, and how LiteLLM guesses others
 
 
 class Source(Struct, frozen=True):
@@ -27,8 +28,9 @@ class Source(Struct, frozen=True):
 def read(file: Path) -> Source:
     """Read a price map: JSON with an entry for each model, as LiteLLM's.
 
-    Entries without anything in them, and LiteLLM's explanation of the format, are left out. Raises ConfigurationError
-    that names the models and fields that cannot be used.
+    Entries without anything in them, and what LiteLLM's map says besides, are left out; other names of a model
+    (`alias_of`, `aliases`) get its entry. Raises ConfigurationError that names the models and fields that cannot be
+    used.
     """
     try:
         text = file.read_bytes()
@@ -38,8 +40,9 @@ def read(file: Path) -> Source:
     if not isinstance(found, dict):
         raise ConfigurationError(f"{file}: expected an object with an entry for each model")
     header = found.pop(HEADER, {})
-    found.pop("sample_spec", None)
-    entries = {name: entry for name, entry in found.items() if entry != {}}
+    for name in _NO_MODELS:
+        found.pop(name, None)
+    entries = {name: entry for name, entry in _named(found).items() if entry != {}}
     problems = [f"{name}: {fault}" for name, entry in entries.items() if (fault := _fault(name, entry)) is not None]
     if problems:
         more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
@@ -70,6 +73,22 @@ def install(source: Source, folder: Path) -> Catalogue:
     except OSError as error:
         raise ConfigurationError(f"the catalogue cannot be written: {error}") from error
     return Catalogue(folder / INSTALLED)
+
+
+def _named(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return entries by all names of their models, as LiteLLM serves them. A name that leads to no entry is none."""
+    entries: dict[str, Any] = {}
+    pointing: dict[str, str] = {}
+    for name, entry in found.items():
+        if isinstance(entry, dict) and isinstance(target := entry.get("alias_of"), str):
+            pointing[name] = target
+        elif isinstance(entry, dict) and isinstance(entry.get("aliases"), list):
+            entries[name] = {field: value for field, value in entry.items() if field != "aliases"}
+            pointing.update((other, name) for other in entry["aliases"] if isinstance(other, str))
+        else:
+            entries[name] = entry
+    others = {name: entries[target] for name, target in pointing.items() if target in entries and name not in entries}
+    return {**entries, **others}
 
 
 def _fault(name: str, entry: object) -> str | None:
