@@ -65,7 +65,8 @@ _EXACT_SETTINGS: Final = (
     "default_in_memory_ttl default_redis_ttl enable_caching_on_provider_specific_optional_params "
     "allow_dynamic_callback_disabling pre_call_rules upperbound_key_generate_params extra_spend_tag_headers "
     "public_model_groups public_model_groups_links blocked_user_list tag_budget_config "
-    "block_requests_for_models_without_pricing"
+    "block_requests_for_models_without_pricing key_alias_pattern enable_key_alias_format_validation "
+    "disable_end_user_cost_tracking"
 )
 _KEPT: Final = (
     "maximum_audit_logs_retention_period maximum_spend_logs_retention_period maximum_spend_logs_retention_interval "
@@ -206,7 +207,7 @@ _HELD_TO: Final = (
     "general_settings.custom_key_policy general_settings.custom_team_metadata_validate "
     "general_settings.team_metadata_schema general_settings.team_metadata_validation_timeout "
     "general_settings.team_metadata_validation_error_message general_settings.disable_key_generate_for_org_admin "
-    "general_settings.disable_requester_ip_address_logging"
+    "general_settings.disable_requester_ip_address_logging general_settings.health_check_details"
 )
 _TEAMS: Final = Support("partial", "the first that exists, or the one that x-litellm-team-id names, whatever the model")
 

@@ -98,6 +98,7 @@ class Bookkeeping:
         self._heeds_quiet = not config.litellm_settings.global_disable_no_log_param
         self._tellings = Tellings(config)
         self._brings = brings(config)
+        self._names_customers = not config.litellm_settings.disable_end_user_cost_tracking
         self.entries.hides_peers = config.general_settings.disable_requester_ip_address_logging
         self.entries.reads_limits = PROMETHEUS in named_in(config)
         watches = config.general_settings.alerting and config.general_settings.ratelimit_alert_threshold is not None
@@ -167,7 +168,8 @@ class Bookkeeping:
         parties = self._parties
         user = session = None
         if body is not None:
-            user, session = parties.customer(asked, body), parties.session(asked, body)
+            user = parties.customer(asked, body) if self._names_customers else None
+            session = parties.session(asked, body)
         return Party(
             end_user=None if not user else name(user),
             session_id=None if not session else name(session),

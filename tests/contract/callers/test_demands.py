@@ -58,6 +58,7 @@ SETTINGS = {
     "team_metadata_validation_error_message": "teams rest today",
     "team_metadata_schema": [{"key": "cost_center", "label": "Cost center"}],
     "disable_key_generate_for_org_admin": True,
+    "health_check_details": False,
     "service_account_settings": {"enforced_params": ["metadata.job"]},
 }
 
@@ -77,6 +78,8 @@ def gateway(edge: str, mock_process: Mock, tmp_path_factory: pytest.TempPathFact
             "internal_user_budget_duration": "30d",
             "blocked_user_list": ["mallory"],
             "callbacks": ["blocked_user_check"],
+            "key_alias_pattern": "[a-z]+(-[0-9]+)?",
+            "disable_end_user_cost_tracking": True,
         },
     }
     folder = tmp_path_factory.mktemp("demands")
@@ -200,6 +203,20 @@ def test_the_operators_own_code_judges_the_metadata_of_teams(gateway: Gateway) -
     refused = gateway.post("/team/update", {"team_id": "rich", "metadata": {"cost_center": "none"}})
     assert (refused.status_code, refused.json()["error"]["message"]) == (503, "teams rest today")
     assert gateway.post("/team/update", {"team_id": "rich", "tpm_limit": 5}).status_code == 200
+
+
+def test_health_says_no_more_than_who_answers(gateway: Gateway) -> None:
+    shown = gateway.client.get("/health?model=m").json()["healthy_endpoints"]
+    assert [sorted(one) for one in shown] == [["model", "model_id"]]
+
+
+def test_keys_are_called_as_the_configuration_demands(gateway: Gateway) -> None:
+    key = gateway.post("/key/generate", {"key_alias": "team-1"}).json()["key"]
+    for alias in ("Team-1", "team-1 ", "team-1\n", "a" * 256):
+        for path, fields in (("/key/generate", {}), ("/key/update", {"key": key})):
+            refused = gateway.post(path, {"key_alias": alias, **fields})
+            assert (refused.status_code, refused.json()["error"]["param"]) == (400, "key_alias"), alias
+    assert gateway.post("/key/update", {"key": key, "key_alias": "team-1", "tpm_limit": 3}).status_code == 200
 
 
 def test_administrators_of_organizations_make_no_keys(gateway: Gateway) -> None:

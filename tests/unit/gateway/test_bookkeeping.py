@@ -63,6 +63,8 @@ def test_what_happens_beside_the_pipeline_is_told_as_a_request_is() -> None:
     party, payload = calling(TELLS, x_litellm_tags="a,b", x_litellm_session_id="s", x_litellm_customer_id="c")
     assert (party.tags, party.session_id, party.end_user) == (("a", "b"), "s", "c")
     assert payload == Payload(b'{"a": 1}', b'{"content":[]}', request(input={"a": 1}))
+    unnamed = Settings(disable_end_user_cost_tracking=True)
+    assert calling(unnamed, x_litellm_customer_id="c", x_litellm_session_id="s")[0].end_user is None
     assert calling(Settings())[1] is None, "where nobody is told, nothing is kept"
     _, owned = calling(TELLS, {"litellm_disabled_callbacks": ["posthog"]}, litellm_enable_message_redaction="true")
     assert owned is not None

@@ -19,6 +19,7 @@ from tianji.errors import Conflict, ObjectNotFound, PermissionDenied, SchemaViol
 from tianji.lazy import load
 from tianji.management import own_word
 from tianji.management.desk import Call, Row
+from tianji.management.keys import aliases
 from tianji.management.keys import fields as key_fields
 from tianji.management.keys import generation as key_generation
 from tianji.management.keys import guardrails as key_guardrails
@@ -168,7 +169,7 @@ async def _require_holders(call: Call, values: Row, permission: str) -> None:
 
 async def _prepare(call: Call, values: Row, before: Row | None) -> None:
     """Turn fields into what is stored, for a new key or for the one that was `before`."""
-    await _require_alias(call, values.get("key_alias"), before)
+    await aliases.require(call, values.get("key_alias"), before)
     if values.get("budget_id") is not None and await call.one(BUDGETS, budget_id=values["budget_id"]) is None:
         raise Unacceptable("there is no budget with this budget_id; make it with POST /budget/new", param="budget_id")
     values.pop("send_invite_email", None)
@@ -179,12 +180,6 @@ async def _prepare(call: Call, values: Row, before: Row | None) -> None:
         budget = await call.insert(BUDGETS, budget_id=key_fields.make_id(), soft_budget=values["soft_budget"])
         values["budget_id"] = budget["budget_id"]
     _schedule(call, values, before)
-
-
-async def _require_alias(call: Call, alias: str | None, before: Row | None) -> None:
-    other = await call.one(KEYS, key_alias=alias)
-    if other is not None and (before is None or other["token"] != before["token"]):
-        raise Unacceptable(f"key_alias {alias!r} is taken; choose another one", param="key_alias")
 
 
 def _schedule(call: Call, values: Row, before: Row | None) -> None:

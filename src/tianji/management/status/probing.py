@@ -40,7 +40,9 @@ async def probed(
     if caller.rules:  # a key calls what it may use, here as everywhere
         names = [name for name in snapshot.members if model in (None, name) and caller.admits(name) is None]
     verdicts = await asyncio.gather(*(look(snapshot, pool, name, model_id) for name in names))
-    return [shown(verdict) for verdict in itertools.chain(*verdicts)]
+    full = snapshot.config.general_settings.health_check_details
+    found = [shown(verdict) for verdict in itertools.chain(*verdicts)]
+    return found if full else [Probe(model=one.model, model_id=one.model_id, healthy=one.healthy) for one in found]
 
 
 def shown(verdict: Verdict) -> Probe:

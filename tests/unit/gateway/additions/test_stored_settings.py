@@ -96,4 +96,4 @@ def test_nothing_that_lets_anybody_in_or_runs_code_may_be_said() -> None:
     )
     odd = {name for name in said if any(part in name.split("_") for part in parts)}
     assert odd == {"alert_to_webhook_url", "default_key_generate_params", "upperbound_key_generate_params",
-                   "redact_user_api_key_info"}  # fmt: skip
+                   "redact_user_api_key_info", "public_model_groups", "public_model_groups_links"}  # fmt: skip

@@ -13,7 +13,7 @@ def table():
     documentation = Documentation(lambda: made)
     made = RouteTable(
         [
-            *Health(lambda: False, lambda: None, None).routes(),
+            *Health(lambda: False, lambda: None, None, None, lambda: 0).routes(),
             *Models(lambda caller, query: []).routes(),
             *documentation.routes(),
         ]
