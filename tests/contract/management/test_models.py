@@ -410,7 +410,7 @@ def test_what_is_tried_leads_nowhere_that_a_kept_one_may_not(gateway: Gateway, m
     refused(gateway, 400, "POST", path, litellm_params=said)
     assert len(mock.requests()) == asked
     plain = good(gateway, "POST", "/key/generate")["key"]
-    refused(gateway, 403, "POST", path, plain, litellm_params={"model": "m"})
+    refused(gateway, 401, "POST", path, plain, litellm_params={"model": "m"})
 
 
 def test_everybody_may_know_of_models_that_were_made_public(gateway: Gateway) -> None:
