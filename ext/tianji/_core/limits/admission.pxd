@@ -38,5 +38,6 @@ cdef class Admission:
     cdef int64_t *_share(self, int i, Limit limit) noexcept
     cdef int _refuse(self, Limit limit, int kind, double retry_after) noexcept
     cdef int _give_back(self, uint32_t step, int64_t *used, int64_t nano) noexcept
+    cpdef int spend(self, long long nano) except -1
     cpdef int settle(self, double now, long long input_tokens, long long output_tokens, long long nano) except -1
     cpdef int release(self, double now) noexcept

@@ -309,6 +309,23 @@ cdef class Admission:
             limit._leave(row)
         return 0
 
+    cpdef int spend(self, long long nano) except -1:
+        """Count nano-dollars as spent already; what is reserved stays, for what is still to come.
+
+        For who goes on after something that is in the books: those may say so to the budgets before it is settled.
+        """
+        cdef limiter_row *row
+        cdef int i
+        if nano < 0:
+            raise ValueError("what was spent is 0 or more")
+        for i in range(self._held):
+            row = self._rows[i]
+            if row == NULL or (<Limit>PyTuple_GET_ITEM(self.asked.limits, i)).limits[BUDGET] < 0:
+                continue
+            if self._begun[i] == purse_load(&row.money.begun_ms):  # else it was spent in an earlier period
+                purse_settle(&row.money, NULL, 0, nano)
+        return 0
+
     cdef uint32_t _now(self, double now) noexcept:
         return 0 if self.asked.table is None else self.asked.table._step(now)
 

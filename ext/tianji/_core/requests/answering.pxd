@@ -9,9 +9,9 @@ cdef class Answering(Hedged):
     cdef list sent                    # of a stream: what the client has seen, where another could go on from there
     cdef readonly long long prompt_tokens      # -1: not known
     cdef readonly long long completion_tokens
-    cdef long long used_input         # tokens of all attempts together, and nano-dollars
+    cdef long long used_input         # tokens of all attempts together
     cdef long long used_output
-    cdef long long nano_dollars
+    cdef long long nano_dollars       # of those that are not paid for yet
 
     cdef list answer_headers(self, bint streamed)
     cdef list stream_headers(self, AnswerStream stream)

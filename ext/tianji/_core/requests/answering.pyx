@@ -154,8 +154,15 @@ cdef class Answering(Hedged):
                 self.used_output += max(0, attempt.usage.completion_tokens)
         return 0
 
+    cdef int pay(self) except -1:
+        # The books may tell the budgets of those long before this request is over, and it would count them again.
+        if self.admission is not None and self.nano_dollars:
+            self.admission.spend(self.nano_dollars)
+            self.nano_dollars = 0
+        return 0
+
     cdef int leave(self) except -1:
-        """Have what all attempts used stand in place of what was reserved for the request."""
+        """Have what all attempts used, as far as it is not paid for, stand in place of what was reserved for them."""
         if self.admission is not None:
             self.admission.settle(monotonic(), self.used_input, self.used_output, self.nano_dollars)
         return 0

@@ -316,6 +316,7 @@ cdef class Forward(Streaming):
             self.set_course()
             if self.course.takes_filtered():
                 attempt.close(400)
+                self.pay()
                 self.course.filtered(monotonic())
                 return self.proceed()
         self.win(attempt)

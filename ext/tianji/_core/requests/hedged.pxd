@@ -20,3 +20,4 @@ cdef class Hedged(Asked):
     cdef int win(self, Attempt attempt) except -1
     cdef int lose(self, Attempt attempt, object error) except -1
     cdef int give_up(self, Attempt attempt, object error) except -1
+    cdef int pay(self) except -1

@@ -106,6 +106,7 @@ cdef class Hedged(Asked):
         other = self.rival if attempt is self.attempt else self.attempt
         self.attempt, self.needs, self.rival = attempt, attempt.needs, None
         other.close(ClientGone.status)
+        self.pay()
         other.needs.release(monotonic())
         if self.course is not None:
             self.course.adopt(self.needs)
@@ -125,4 +126,9 @@ cdef class Hedged(Asked):
         """Close an attempt that failed."""
         if attempt.error is None:
             attempt.error = error
-        return attempt.close(error.status)
+        attempt.close(error.status)
+        return self.pay()
+
+    cdef int pay(self) except -1:
+        """Pay for attempts that are over while the request goes on."""
+        raise NotImplementedError

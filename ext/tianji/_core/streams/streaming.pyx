@@ -117,7 +117,7 @@ cdef class Streaming(Cached):
             self.metered_at = LLONG_MAX
             return True
         self.metered_at = attempt.sse.events + METERED
-        spent = self.nano_dollars + estimate(
+        spent = estimate(
             attempt.rates, attempt.asked_bytes // BYTES_A_TOKEN, attempt.sse.events, attempt.measures, attempt.tier)
         return spent <= covered or self.admission.extend(max(covered, spent - covered))
 

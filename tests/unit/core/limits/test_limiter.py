@@ -53,6 +53,22 @@ def told(asked: LimitSet, now: float) -> tuple[float, ...]:
     return tuple(float(value.removesuffix(b"s")) for _, value in found)
 
 
+def test_what_the_books_tell_of_a_request_under_way_counts_once() -> None:
+    table = LimitTable(16)
+    free = Limit(table, "team:a", requests=9)
+    limit = loaded(Limit(table, "key:a", budget=100))
+    admission = ask(free, limit, nano=10)
+    assert admission is not None
+    with pytest.raises(ValueError, match="0 or more"):
+        admission.spend(-1)
+    admission.spend(26)
+    limit.learn(26, None, NOW)
+    assert limit.money(NOW) == (26, 10, None), "what is reserved is for what is still to come"
+    admission.settle(NOW, 0, 0, 30)
+    admission.spend(5)
+    assert limit.money(NOW) == (56, 0, None), "it is over"
+
+
 @pytest.mark.parametrize("start", [0.0, 1.9, 59.99, 61.0, 1e6 + 0.3, 2.0 * 2**24 - 3])
 def test_no_sixty_seconds_ever_hold_more_than_the_limit(start: float) -> None:
     limit = Limit(LimitTable(16), "key:a", requests=30)
