@@ -85,7 +85,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         account = "service_account_id" in self.metadata
         msgspec.structs.force_setattr(self, "demands", demands)
         msgspec.structs.force_setattr(self, "account", account)
-        msgspec.structs.force_setattr(self, "noted", bool(labels or self.owner))
+        spend = any(metadata.get("spend_logs_metadata") for metadata in (self.metadata, self.team_metadata))
+        msgspec.structs.force_setattr(self, "noted", bool(labels or self.owner or spend))
         msgspec.structs.force_setattr(self, "plain", not (steers or narrows or demands or account))
         msgspec.structs.force_setattr(self, "limited", any(scope.limits.limits for scope in self.scopes))
 

@@ -27,6 +27,7 @@ _RENAMED: Final = {
     "call_id": "litellm_call_id",
     "tags": "request_tags",
     "ip": "requester_ip_address",
+    "agent": "user_agent",
     "asked": "messages",
     "answered": "response",
     "parameters": "model_parameters",
@@ -126,6 +127,7 @@ class LogEvent(Struct, kw_only=True, frozen=True, dict=True, rename=_RENAMED):
     tags: tuple[str, ...]
     end_user: str | None
     ip: str | None
+    agent: str | None
     metadata: dict[str, Any]
     parameters: Mapping[str, Raw] = {}
     asked: Raw = NULL
@@ -282,7 +284,7 @@ ANONYMOUS: Final = "user_api_key"
 """Begins the members of `metadata` that say who asked; among hidden ones it stands for them all."""
 _EMPTY: Final[dict[str, Any]] = {
     "asked": NULL, "answered": NULL, "parameters": {}, "error_str": None, "error_information": None,
-    "hidden_params": {}, "end_user": None, "api_base": "", "tags": (), "ip": None,
+    "hidden_params": {}, "end_user": None, "api_base": "", "tags": (), "ip": None, "agent": None,
 }  # fmt: skip
 HIDEABLE: Final = {_RENAMED.get(name, name): name for name in _EMPTY}
 """Members that may be hidden, by their names outside."""

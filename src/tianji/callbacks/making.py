@@ -49,6 +49,7 @@ _METADATA: Final = {
     "user_api_key_project_alias": Given("project"),
     "user_api_key_end_user_id": Own("end_user"),
     "requester_ip_address": Own("ip"),
+    "user_agent": Own("user_agent"),
     "requester_metadata": Given("own"),
     PROMPT: Given("prompt"),
     NOTED: Given("tool"),
@@ -94,6 +95,7 @@ _EVENT: Final = Blank({
     "request_tags": Own("tags"),
     "end_user": Own("end_user"),
     "requester_ip_address": Own("ip"),
+    "user_agent": Own("user_agent"),
     "metadata": _METADATA,
     "model_parameters": Given("parameters"),
     "messages": Given("asked"),
@@ -168,7 +170,6 @@ def _given(entry: Entry, said: Said, called: Called) -> dict[str, Any]:
             given["tools"] = _encode({name: raw for name, raw in said.parameters.items() if name in _TOOLS})
     if said.metadata:
         given["own"] = _encode(said.metadata)
-        given["spend"] = _json(said.metadata.get("spend_logs_metadata"))
     if entry.items:
         given["breakdown"] = _json(breakdown(entry))
     else:
@@ -183,6 +184,8 @@ def _given(entry: Entry, said: Said, called: Called) -> dict[str, Any]:
 
 def _rare(entry: Entry, said: Said) -> Iterator[tuple[str, Any]]:
     """Yield what most events do not have."""
+    if entry.spend_logs_metadata is not None:
+        yield "spend", entry.spend_logs_metadata.encode()
     if entry.guardrails:
         yield from _guarded(entry.guardrails)
     if entry.remaining is not None:

@@ -23,7 +23,6 @@ NEEDLESS: Final[Mapping[str, str]] = MappingProxyType(
         "general_settings.otel": "callbacks: [otel] tells traces",
         "litellm_settings.suppress_debug_info": "an error says no more than it has to",
         "litellm_settings.disable_aiohttp_transport": "upstreams are called by code of the gateway's own",
-        "litellm_settings.disable_add_user_agent_to_request_tags": "a user agent is no tag",
         "litellm_settings.use_chat_completions_url_for_anthropic_messages": "it is where nobody speaks Messages",
         "litellm_settings.max_end_user_budget": "without effect here and there: use max_end_user_budget_id",
         "litellm_settings.disable_hf_tokenizer_download": "none is downloaded",

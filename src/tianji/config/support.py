@@ -66,7 +66,7 @@ _EXACT_SETTINGS: Final = (
     "allow_dynamic_callback_disabling pre_call_rules upperbound_key_generate_params extra_spend_tag_headers "
     "public_model_groups public_model_groups_links blocked_user_list tag_budget_config "
     "block_requests_for_models_without_pricing key_alias_pattern enable_key_alias_format_validation "
-    "disable_end_user_cost_tracking"
+    "disable_end_user_cost_tracking disable_add_user_agent_to_request_tags"
 )
 _KEPT: Final = (
     "maximum_audit_logs_retention_period maximum_spend_logs_retention_period maximum_spend_logs_retention_interval "
@@ -156,7 +156,7 @@ _NUMBERS: Final = {  # settings of callbacks: [prometheus]
     "prometheus_emit_rate_limit_labels": Support("partial", "the type is said of budgets alone"),
     "prometheus_emit_input_sequence_length_label": Support("partial", "of histograms"),
     "custom_prometheus_metadata_labels": Support("partial", "out of the metadata of keys, not of requests"),
-    "custom_prometheus_tags": Support("partial", "for tags of requests; a user agent is none"),
+    "custom_prometheus_tags": EXACT,
 }
 _TOOL_SERVERS: Final = {  # keys of each of `mcp_servers`, and what else is about them
     **{f"mcp_servers.{name}": EXACT for name in tool_servers.EXACT},

@@ -59,9 +59,11 @@ class Party(Struct, frozen=True):
 
     end_user: str | None
     session_id: str | None
-    tags: tuple[str, ...]
+    tags: tuple[str, ...]  # those of the client program, too
     request: Heard | None
     hides_peer: bool = False  # the address of the client is not kept
+    agent: str | None = None  # what the client program calls itself
+    spend: str | None = None  # JSON: what is noted of its spend
 
 
 class Bookkeeping:
@@ -74,6 +76,7 @@ class Bookkeeping:
         self.entries = Entries(
             journal=self.journal,
             party=self._party,
+            agent=self._agent,
             words=self._has_words,
             said=self._said,
             confided=self.confided,
@@ -166,17 +169,25 @@ class Bookkeeping:
     def _party(self, asked: Asked | Beside) -> Party:
         body = asked.spans
         parties = self._parties
-        user = session = None
+        user = session = agent = None
+        tags: tuple[str, ...] = ()
+        if said := asked.exchange.agent():
+            agent, tags = parties.agent(said)
         if body is not None:
             user = parties.customer(asked, body) if self._names_customers else None
             session = parties.session(asked, body)
         return Party(
             end_user=None if not user else name(user),
             session_id=None if not session else name(session),
-            tags=() if body is None else tuple(map(name, parties.tags(asked, body)[:MOST_TAGS])),
+            tags=tags if body is None else _with(parties.tags(asked, body), tags),
             request=self._tellings.heard(asked.exchange, body) if self._is_heard(asked, body) else None,
             hides_peer=self.entries.hides_peers,
+            agent=agent,
+            spend=parties.spend(asked, body),
         )
+
+    def _agent(self, said: bytes) -> tuple[str, tuple[str, ...]]:
+        return self._parties.agent(said)
 
     def _has_words(self, caller: Identity) -> bool:
         return self._tellings.has_words(caller)
@@ -203,6 +214,11 @@ class Bookkeeping:
         """Return what a request says of callbacks, which is not written down itself."""
         found = {} if self._brings is None else self._brings.variables(body)
         return msgspec.json.encode(found) if found else b""
+
+
+def _with(said: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the tags of a request and those of its client, each once."""
+    return tuple(dict.fromkeys((*map(name, said[:MOST_TAGS]), *more)))
 
 
 def keeps_books(config: Config, environ: Mapping[str, str]) -> bool:
@@ -280,4 +296,6 @@ def whose(exchange: Exchange, caller: Identity, party: Party) -> dict[str, Any]:
         "session_id": party.session_id,
         "ip": None if party.hides_peer or exchange.peer is None else exchange.peer[0],
         "tags": party.tags,
+        "user_agent": party.agent,
+        "spend_logs_metadata": party.spend,
     }

@@ -10,7 +10,7 @@ from msgspec import Struct
 from tianji.hooks.standins import Node, answer
 
 _LACKING: Final = (
-    "request_model_access_groups", "user_agent", "autorouter_savings", "autorouter_savings_estimate",
+    "request_model_access_groups", "autorouter_savings", "autorouter_savings_estimate",
     "autorouter_baseline_observation", "classifier_input", "originating_request_masked",
 )  # fmt: skip
 """Members of the standard payload that the ledger does not know: they are there, and None."""

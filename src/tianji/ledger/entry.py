@@ -129,6 +129,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     # a limit is used, in thousandths
     remaining: tuple[int, ...] | None = None
     project_id: str | None = None
+    user_agent: str | None = None  # what the client says it is
+    spend_logs_metadata: str | None = None  # JSON: an object of what request, key and team note of its spend
 
     @property
     def paid(self) -> bool:
@@ -143,6 +145,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
 PAYLOAD: Final = Entry.__struct_fields__.index("payload")
 GUARDRAILS: Final = Entry.__struct_fields__.index("guardrails")
+_SPEND: Final = Entry.__struct_fields__.index("spend_logs_metadata")  # JSON stays whole
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decoder: Final = msgspec.msgpack.Decoder(Entry)
 
@@ -172,7 +175,7 @@ def members(entry: Entry | list[Any]) -> list[Any]:
 
 
 def _mended(entry: Entry | list[Any]) -> list[Any]:
-    return [_text(value) for value in members(entry)]
+    return [value if at == _SPEND else _text(value) for at, value in enumerate(members(entry))]
 
 
 def _text(value: Any) -> Any:

@@ -40,7 +40,7 @@ _OF_RUNS: Final = (
 COLUMNS: Final = (  # of `ledger_rows`, in the order in which a sheet has them
     "request_id", "call_id", "account", "started_at", "ended_at", "answered_at", "attempt", "status", "end_user",
     "session_id", "ip", "prompt_tokens", "completion_tokens", "cached_tokens", "written_tokens", "reasoning_tokens",
-    "cost", "quantities", "flags", "error_code", "error_class", "error_message", "guardrails",
+    "cost", "quantities", "flags", "error_code", "error_class", "error_message", "guardrails", "spend_logs_metadata",
 )  # fmt: skip
 GROUPS: Final = ("kind", "day", "entity", "key", "model", "model_group", "provider", "call_type")
 SUMS: Final = (

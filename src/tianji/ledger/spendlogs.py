@@ -85,6 +85,9 @@ def _metadata(row: Mapping[str, Any]) -> dict[str, Any]:
         "user_api_key_team_id": row["team_id"],
         "user_api_key_org_id": row["organization_id"],
         "user_api_key_project_id": row["project_id"],
+        "user_agent": row["user_agent"],
+        "requester_ip_address": row["ip"],
+        "spend_logs_metadata": _object(row["spend_logs_metadata"]),
         "status": row["status"],
         "attempt": row["attempt"],
         "stream": bool(row["stream"]),
@@ -107,6 +110,10 @@ def _metadata(row: Mapping[str, Any]) -> dict[str, Any]:
             "llm_provider": row["provider"],
         }
     return made
+
+
+def _object(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
 
 
 def _document(text: str | None) -> Any:

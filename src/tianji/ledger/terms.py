@@ -20,8 +20,9 @@ COLUMNS: Final = (
     "call_type", "model_group", "model", "provider", "deployment_id", "api_base", "key", "user_id", "team_id",
     "key_alias", "organization_id", "agent_id",
 )  # fmt: skip
-PROJECT: Final = "project_id"  # is not in the digest of an account without one, which may be older than projects are
-_NAMES: Final = (*(column for column in COLUMNS if column != "api_base"), PROJECT)
+LATER: Final = ("project_id", "user_agent")
+"""Columns that accounts did not always have: one without them has the digest that it had then."""
+_NAMES: Final = (*(column for column in COLUMNS if column != "api_base"), *LATER)
 
 _json: Final = msgspec.json.Encoder().encode
 _tags: Final = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -48,6 +49,7 @@ class Terms(msgspec.Struct, frozen=True, array_like=True):
     catalogue: str
     reported: bool
     project_id: str | None = None
+    user_agent: str | None = None
 
 
 class Shared(NamedTuple):
@@ -90,17 +92,17 @@ def _row(terms: Terms) -> dict[str, Any]:
     made: dict[str, Any] = {column: getattr(terms, column) for column in COLUMNS}
     made["tags"] = _json(terms.tags).decode()
     made["rates"] = _json(Rates(terms.items, terms.factors, terms.catalogue, terms.reported)).decode()
-    project = terms.project_id
-    made["digest"] = hashlib.sha256(_json([*made.values(), *(() if project is None else (project,))])).hexdigest()[:32]
-    made[PROJECT] = project
-    return made
+    later = [getattr(terms, column) for column in LATER]
+    told = later if later[-1] is not None else [] if later[0] is None else later[:1]
+    made["digest"] = hashlib.sha256(_json([*made.values(), *told])).hexdigest()[:32]
+    return made | dict(zip(LATER, later, strict=True))
 
 
 def of_row(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members of an entry that a row of the view `ledger` has from its account."""
     rates = _rates(found["rates"])
     return {
-        **{column: found[column] for column in (*COLUMNS, PROJECT)},
+        **{column: found[column] for column in (*COLUMNS, *LATER)},
         "tags": _tags(found["tags"]),
         "items": _items(rates, found["quantities"]),
         "factors": rates.factors,

@@ -22,6 +22,7 @@ from tianji.metrics.plan import Marks
 
 HOLD: Final = 10_000_000  # microseconds until a failure counts that something might have followed
 REMEMBERED: Final = 20_000  # failures
+MOST_AGENTS: Final = 100  # client programs that are told apart: they call themselves what they like
 GIVEN_UP: Final = "GivenUp"  # for another attempt of the same request that was quicker
 FINAL: Final = frozenset({"400", "403", "404", "413", "422", "499"})  # after which nothing is tried again
 _SECOND: Final = 1_000_000
@@ -62,6 +63,7 @@ class Cells:
         self._without: dict[str, Any] = {}
         self._groups: Mapping[str, str] = {}
         self._customers: set[str] = set()
+        self._agents: set[str] = set()
         self._most_customers = most
         self._cells: dict[Facts, Cell] = {}
         self._failures: dict[str, Failure] = {}
@@ -118,11 +120,10 @@ class Cells:
         facts = facts_of(alike, self._marks.of(alike.account.shared.terms.tags, tokens, streamed))
         if self._without:
             facts = facts._replace(**self._without)
-        if facts.end_user is not None and facts.end_user not in self._customers:
-            if len(self._customers) < self._most_customers:
-                self._customers.add(facts.end_user)
-            else:
-                facts = facts._replace(end_user=OTHER)
+        if not _is_known(facts.end_user, self._customers, self._most_customers):
+            facts = facts._replace(end_user=OTHER)
+        if not _is_known(facts.agent, self._agents, MOST_AGENTS):
+            facts = facts._replace(agent=OTHER)
         if facts not in self._cells and len(self._cells) >= self._most:
             facts = reduced(facts)
         self._seen[facts] = self._now()
@@ -234,9 +235,19 @@ class Cells:
         self._cells = {facts: array("q", cell) for facts, cell in kept.cells}
         self._seen = dict.fromkeys(self._cells, self._now())
         self._customers = {facts.end_user for facts in self._cells if facts.end_user is not None}
+        self._agents = {facts.agent for facts in self._cells if facts.agent is not None}
         self._failures = kept.failures
         self._debts = dict(kept.debts)
         self.fallbacks = {(facts, group, well): count for facts, group, well, count in kept.fallbacks}
+
+
+def _is_known(name: str | None, known: set[str], most: int) -> bool:
+    """Whether a name is told apart from others: it is among the first `most`, or there is none."""
+    if name is not None and name not in known:
+        if len(known) >= most:
+            return False
+        known.add(name)
+    return True
 
 
 def _form(latency: tuple[float, ...]) -> Form:

@@ -41,6 +41,7 @@ class Facts(NamedTuple):
     organization_id: str | None
     end_user: str | None
     ip: str | None
+    agent: str | None
     model_group: str
     model: str
     deployment_id: str
@@ -64,6 +65,7 @@ def facts_of(alike: Alike, marks: tuple[str, ...]) -> Facts:
         organization_id=terms.organization_id,
         end_user=alike.end_user,
         ip=alike.ip,
+        agent=terms.user_agent,
         model_group=terms.model_group,
         model=terms.model,
         deployment_id=terms.deployment_id,
@@ -87,6 +89,7 @@ def reduced(facts: Facts) -> Facts:
         organization_id=OTHER,
         end_user=OTHER,
         ip=OTHER,
+        agent=OTHER,
         model_group=OTHER,
         model=OTHER,
         marks=(OTHER,) * len(facts.marks),
@@ -126,6 +129,7 @@ def values(facts: Facts, names: Names, groups: Mapping[str, str], marks: tuple[s
         "org_alias": names.organizations.get(facts.organization_id or ""),
         "end_user": facts.end_user,
         "client_ip": facts.ip,
+        "user_agent": facts.agent,
         "requested_model": facts.model_group or (OTHER if failed else None),
         "model": facts.model,
         "litellm_model_name": facts.model,

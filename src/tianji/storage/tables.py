@@ -351,7 +351,7 @@ LEDGER_ACCOUNTS: Final = sa.Table(
     sa.Column("digest", sa.Text, nullable=False, unique=True),  # of all the others
     *_text("call_type", "model_group", "model", "provider", "deployment_id", "api_base"),
     *(sa.Column(name, sa.Text, index=True) for name in ("key", "user_id", "team_id", "project_id")),
-    *_text("key_alias", "organization_id", "agent_id"),
+    *_text("key_alias", "organization_id", "agent_id", "user_agent"),
     *_text("tags", "rates"),  # JSON; no query looks into them
 )
 """What rows of the ledger have in common: whom they are for, what served them, and at what rates."""
@@ -372,7 +372,7 @@ LEDGER_ROWS: Final = sa.Table(
     sa.Column("cost", nanos(), nullable=False),
     *_text("quantities"),  # JSON: of what the cost comes of, in the order of the account's rates
     *_counts("flags"),  # their sum: 1 stream, 2 cache hit, 4 estimated, 8 suspect
-    *_text("error_code", "error_class", "error_message", "guardrails"),  # the last as JSON
+    *_text("error_code", "error_class", "error_message", "guardrails", "spend_logs_metadata"),  # the last two as JSON
     sa.Index(  # whatever lists are ordered by, and filtered by where nothing below helps: no row is read for it
         "ix_ledger_rows_listed",
         *("started_at", "id", "account", "cost", "ended_at", "prompt_tokens", "completion_tokens", "flags"),

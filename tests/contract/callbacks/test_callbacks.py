@@ -79,7 +79,8 @@ def told_langfuse(ears: Ears, word: str) -> list[str]:
 @pytest.mark.parametrize("stream", [False, True])
 def test_what_was_answered_is_told_with_what_it_cost(gateway: Gateway, mock: Mock, ears: Ears, stream: bool) -> None:
     mock.reset()
-    answer = ask(gateway, f"answered {stream}", stream=stream, user="ann", temperature=0.5)
+    body = {"user": "ann", "temperature": 0.5, "metadata": {"spend_logs_metadata": {"cost_center": 7}}}
+    answer = ask(gateway, f"answered {stream}", stream=stream, **body)
     assert answer.status_code == 200
     event = one(ears, f"answered {stream}")
     assert (event["status"], event["model_group"], event["model"], event["end_user"]) == ("success", "m", "m-up", "ann")
@@ -88,6 +89,10 @@ def test_what_was_answered_is_told_with_what_it_cost(gateway: Gateway, mock: Moc
     assert event["model_parameters"]["temperature"] == 0.5
     assert event["response"]["choices"][0]["message"]["content"]
     assert event["stream"] is stream
+    agent = answer.request.headers["user-agent"]
+    assert (event["user_agent"], event["metadata"]["user_agent"]) == (agent, agent)
+    assert event["request_tags"] == ["User-Agent: python-httpx", f"User-Agent: {agent}"]
+    assert event["metadata"]["spend_logs_metadata"] == {"cost_center": 7}
 
 
 FORMS: dict[str, tuple[str, bool]] = {  # paths, the member that says something, and whether it may stream

@@ -103,7 +103,7 @@ def test_hooks_have_the_last_word_on_results(gateway: Gateway) -> None:
 
 
 def test_callbacks_are_told_of_calls(gateway: Gateway, ears: Ears) -> None:
-    named = {"x_litellm_call_id": "told-tool", "mcp_session_id": "s-9", "x_litellm_tags": "a,b"}
+    named = {"x_litellm_call_id": "told-tool", "mcp_session_id": "s-9", "x_litellm_tags": "a,b", "user_agent": "app"}
     assert call(gateway, "book-echo", headers=named, text="so private", token="tok-1")["result"]
 
     def found() -> list[dict[str, Any]]:
@@ -120,7 +120,7 @@ def test_callbacks_are_told_of_calls(gateway: Gateway, ears: Ears) -> None:
         "mcp_auth_mode": "bearer_token", "mcp_server_resource": event["api_base"],
     }  # fmt: skip
     assert (event["call_type"], event["model"], event["response_cost"]) == ("call_mcp_tool", "MCP: echo", 0.01)
-    assert event["request_tags"] == ["a", "b"]
+    assert (event["request_tags"], event["user_agent"]) == (["a", "b", "User-Agent: app"], "app")
     assert SECRET not in json.dumps(event)
 
 

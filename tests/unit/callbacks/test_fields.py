@@ -21,7 +21,6 @@ NULL = {
     "response_cost_failure_debug_info": "a cost is reckoned in integers and cannot fail",
     "cache_key": "keys of the cache are digests of a process and are not shown",
     "request_model_access_groups": _NOBODY,
-    "user_agent": _NOBODY,
     "classifier_input": "the gateway's classifiers see texts, and make no calls that are logged",
     "originating_request_masked": "as above",
     "metadata.mcp_tool_call_metadata": "of calls of tools, see test_tools",
@@ -34,7 +33,6 @@ NULL = {
     "metadata.user_api_key_team_max_budget": _SUMS,
     "metadata.user_api_key_request_route": "call_type says what was asked for; the end of a request says its path",
     "metadata.user_api_key_auth_metadata": "it may hold secrets; who asked is named by the other members",
-    "metadata.user_agent": _NOBODY,
     "metadata.requester_custom_headers": "headers are not written down: they may hold secrets",
     "metadata.vector_store_request_metadata": "searches of vector stores have entries of their own",
     "metadata.routing_decision": "the answer's headers say it",
@@ -102,7 +100,7 @@ BODY = {
     "messages": [{"role": "user", "content": "hi"}],
     "temperature": 0.5,
     "web_search_options": {"search_context_size": "low"},
-    "metadata": {"a": "b", "spend_logs_metadata": {"project": "x"}},
+    "metadata": {"a": "b"},
     "litellm_metadata": {"prompt_management_metadata": {"prompt_id": "p"}},
 }
 RUN = {"guardrail_name": "words", "guardrail_status": "success"}
@@ -112,7 +110,8 @@ CALLED = Called("the team", "the organization", "u@example.com", "the project")
 def fully(**fields: Any) -> LogEvent:
     """An event of which all is known."""
     usual = {
-        "session_id": "s", "project_id": "p", "key_alias": "alias", "ip": "10.0.0.1", "deployment_id": "d", "api_base": "https://a",
+        "session_id": "s", "project_id": "p", "key_alias": "alias", "ip": "10.0.0.1", "user_agent": "app/1",
+        "spend_logs_metadata": '{"project":"x"}', "deployment_id": "d", "api_base": "https://a",
         "guardrails": msgspec.json.encode([RUN]), "remaining": (1, 2), "upstream": 1000,
         "payload": Payload(
             msgspec.json.encode(BODY["messages"]), b'{"choices": []}', msgspec.json.encode(BODY)),

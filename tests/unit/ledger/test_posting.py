@@ -76,10 +76,28 @@ async def test_a_project_is_named_by_what_was_spent_for_it(database: Database) -
 
 async def test_an_account_without_a_project_is_as_old_as_it_was(database: Database) -> None:
     """Or rows of the same kind would have two accounts, one before an update and one after it."""
-    plain, of_project = (sheet_of([entry(1, project_id=project)]).accounts[0].shared.row for project in (None, "p"))
-    values = [value for name, value in plain.items() if name not in ("digest", "project_id")]
-    assert plain["digest"] == hashlib.sha256(msgspec.json.encode(values)).hexdigest()[:32]
-    assert of_project["digest"] != plain["digest"]
+    plain, of_project, of_agent, of_both = (
+        sheet_of([entry(1, project_id=project, user_agent=agent)]).accounts[0].shared.row
+        for agent in (None, "a")
+        for project in (None, "p")
+    )
+    values = [value for name, value in plain.items() if name not in ("digest", "project_id", "user_agent")]
+    for row, later in ((plain, []), (of_project, ["p"]), (of_agent, [None, "a"]), (of_both, ["p", "a"])):
+        assert row["digest"] == hashlib.sha256(msgspec.json.encode([*values, *later])).hexdigest()[:32]
+        assert (row["project_id"], row["user_agent"]) == tuple([*later, None, None][:2])
+
+
+async def test_a_row_has_the_client_program_and_what_is_noted_of_its_spend(database: Database) -> None:
+    given = [
+        entry(1, user_agent="app/1", spend_logs_metadata='{"a":1}'),
+        entry(2, user_agent="app/1", project_id="p"),
+        entry(3, spend_logs_metadata='{"a":"\\u0000"}'),
+        entry(4),
+    ]
+    async with database.writing() as connection:
+        await posting.post(connection, sheet_of(given))
+    found = [entry_of(row) for row in await rows(database, LEDGER)]
+    assert sorted(found, key=lambda one: one.request_id) == given
 
 
 async def test_what_began_before_a_spend_counts_is_not_in_it(database: Database) -> None:

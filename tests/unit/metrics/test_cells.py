@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.metrics.conftest import World, entry, failure, plan
 
+from tianji.metrics.cells import MOST_AGENTS
 from tianji.metrics.facts import Names
 
 REQUESTS = "litellm_proxy_total_requests_metric_total"
@@ -157,6 +158,21 @@ def test_customers_are_told_apart_only_on_demand_and_up_to_a_number(world: World
     other.adopt(plan(enable_end_user_cost_tracking_prometheus_only=True), customers=2)
     other.hear(entries)
     assert other.numbers(REQUESTS, "end_user") == {"c0": 1, "c1": 1, "other": 2}
+
+
+def test_client_programs_are_told_apart_up_to_a_number_and_not_where_no_label_shows_them(world: World) -> None:
+    entries = [entry(number, user_agent=f"app/{number}") for number in range(MOST_AGENTS + 2)]
+    world.hear([*entries, entry(1000)])
+    found = world.numbers(REQUESTS, "user_agent")
+    assert (len(found), found["app/0"], found["other"], found["None"]) == (MOST_AGENTS + 2, 1, 2, 1)
+    again = World()
+    again.cells.recall(world.cells.kept())
+    again.hear([entry(1001, user_agent="app/late"), entry(1002, user_agent="app/0")])
+    assert again.numbers(REQUESTS, "user_agent") == {**found, "app/0": 2, "other": 3}
+    other = World()
+    other.adopt(plan(prometheus_exclude_labels=["user_agent"]))
+    other.hear(entries)
+    assert len(list(other.cells.items())) == 1
 
 
 def test_what_is_idle_is_forgotten(world: World) -> None:

@@ -35,6 +35,7 @@ cdef class Exchange:
     cdef Producer producer
 
     cpdef bytes header(self, bytes name)
+    cpdef bytes agent(self)
     cpdef bytes read(self, long long at, Py_ssize_t size)
     cpdef object extent(self, long long at, long long size)
     cpdef int attach(self, Producer producer) except -1

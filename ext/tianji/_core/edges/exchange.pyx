@@ -45,6 +45,10 @@ cdef class Exchange:
                 return <bytes>pair[1]
         return None
 
+    cpdef bytes agent(self):
+        """What the client says it is (`User-Agent`), or None."""
+        return self.header(b"user-agent")
+
     @property
     def size(self):
         """How long the body is, wherever it is kept; bytes."""

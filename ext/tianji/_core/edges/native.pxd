@@ -25,6 +25,7 @@ cdef class NativeExchange(EdgeExchange):
     cdef Line line
     cdef Reply reply
     cdef bytes lines           # all header lines as they came
+    cdef bytes said            # what the client says it is (User-Agent), or None
     cdef object websocket      # (transport, head, listener, headers) -> future of the end; see tianji.edge.websocket
     cdef bytes head            # of a streamed answer, until its first piece goes out
     cdef bint streamed         # the answer goes out in pieces,

@@ -71,6 +71,7 @@ cdef class NativeExchange(EdgeExchange):
         self.query = reader.query
         self.lines = reader.lines
         self.noted = reader.noted
+        self.said = reader.agent
         self.body = b""
         self.browser = reader.browser
         try:
@@ -83,6 +84,9 @@ cdef class NativeExchange(EdgeExchange):
 
     cdef list read_fields(self):
         return all_fields(self.lines)
+
+    cpdef bytes agent(self):
+        return self.said
 
     cdef bint lasts(self):
         return self.line.reader.upgrades

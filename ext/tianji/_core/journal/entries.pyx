@@ -24,10 +24,14 @@ cdef extern from "realtime.h":
 cdef enum:
     MEMBERS = 44      # of an entry, up to how long the upstream took
     LEFT = 46         # up to what its provider says is left
-    ALL = 47          # with its project
+    PROJECT = 47      # with its project
+    AGENT = 48        # with its client
+    ALL = 49          # with what is noted of its spend
+    AGENTS = 512      # that are remembered, at most
     CALLERS = 1024    # that are remembered, at most: a power of two
 cdef double REFUSALS = 20   # entries of refused requests: so many a second, and at once
 cdef int LONGEST_MESSAGE = 2000  # characters
+cdef bytes NIL = b"\xc0"
 cdef str SUCCESS = "success"
 cdef str FAILURE = "failure"
 cdef tuple WORDS = (b"x-litellm-", b"x-tianji-", b"litellm-")  # headers that may say something of it begin so
@@ -54,13 +58,23 @@ cdef class Caller:
 
 
 @cython.final
+cdef class Agent:
+    """What entries say of a client program."""
+
+    def __cinit__(self, str name not None, tuple tags not None):
+        cdef Packer packer = Packer()
+        self.name, self.tags = packer.pack(name), packer.pack(tags)
+
+
+@cython.final
 cdef class Entries:
     """Makes the entries of one worker; see entries.pxd for what it is given."""
 
-    def __init__(self, *, object journal, object party, object words, object said, object confided,
+    def __init__(self, *, object journal, object party, object agent, object words, object said, object confided,
                  dict call_types not None, Py_ssize_t large):
         self.journal = journal
         self.party = party
+        self.agent = agent
         self.words = words
         self.said = said
         self.confided = confided
@@ -71,8 +85,9 @@ cdef class Entries:
         self.forget()
 
     def forget(self):
-        """Know nothing of callers, since the configuration is another one."""
+        """Know nothing of callers and clients, since the configuration is another one."""
         self.callers = [None] * CALLERS
+        self.agents = {}
 
     cdef Caller caller(self, object identity):
         cdef Py_ssize_t at = (<uintptr_t><void*>identity >> 4) & (CALLERS - 1)
@@ -80,6 +95,19 @@ cdef class Entries:
         if known is None or known.identity is not identity:
             known = self.callers[at] = Caller(identity, self.words)
         return known
+
+    cdef Agent agent_of(self, Exchange exchange):
+        """Return what is known of the program that a client says it is; None where it says nothing."""
+        cdef bytes said = exchange.agent()
+        cdef Agent found
+        if not said:
+            return None
+        found = self.agents.get(said)
+        if found is None:
+            if len(self.agents) >= AGENTS:
+                self.agents.clear()
+            found = self.agents[said] = Agent(*self.agent(said))
+        return found
 
     cdef int meet(self, Asked asked) except -1:
         """Note whom a request is for. Called before its first attempt: of a stream nothing is there at the end."""
@@ -134,6 +162,9 @@ cdef class Entries:
         cdef Caller caller = self.caller(asked.exchange.identity)
         cdef bint over = asked.trace is not None and asked.trace.end is not None
         cdef bint said = asked.heard is not None or (asked.party is not None and (self.says or caller.owned))
+        cdef Agent agent = self.agent_of(asked.exchange)
+        cdef str spend = None if asked.party is None else asked.party.spend
+        cdef int members
         cdef tuple left = None
         if attempt is not None and attempt.headers is not None:
             if self.reads_limits:
@@ -141,9 +172,13 @@ cdef class Entries:
             if self.used is not None:
                 left = with_used(left, self.used(attempt.headers))
         packer.begin()
-        packer.array(MEMBERS if left is None and caller.project is None else LEFT if caller.project is None else ALL)
+        members = (
+            ALL if spend is not None else AGENT if agent is not None else PROJECT if caller.project is not None
+            else MEMBERS if left is None else LEFT
+        )
+        packer.array(members)
         self._write_times(asked, attempt, status, now)
-        self._write_names(asked, attempt, caller)
+        self._write_names(asked, attempt, caller, agent)
         self._write_cost(asked, attempt, usage)
         self._write_end(asked, attempt, usage, status, over)
         if said:
@@ -159,11 +194,8 @@ cdef class Entries:
         packer.integer(
             0 if attempt is None or attempt.ended_at <= 0 or attempt.sent_at <= 0
             else microseconds(attempt.ended_at - attempt.sent_at))
-        if left is not None or caller.project is not None:
-            packer.binary(b"")  # the runs of guardrails
-            packer.value(left)
-            if caller.project is not None:
-                packer.raw(caller.project)
+        if members > MEMBERS:
+            self._write_rare(members, left, caller, agent, spend)
         if asked.guard is not None:
             asked.guard.note(decoded(packer.written()), self.journal.append)
         elif not said and packer.size() > self.large:
@@ -194,7 +226,7 @@ cdef class Entries:
         packer.integer(number)
         return 0
 
-    cdef int _write_names(self, Asked asked, Attempt attempt, Caller caller) except -1:
+    cdef int _write_names(self, Asked asked, Attempt attempt, Caller caller, Agent agent) except -1:
         """What served it, and whom it is for."""
         cdef Packer packer = self.packer
         cdef Deployment deployment = None if attempt is None else attempt.deployment
@@ -213,10 +245,12 @@ cdef class Entries:
         packer.raw(caller.agent)
         packer.text(None if party is None else party.session_id)
         packer.text(None if self.hides_peers or asked.exchange.peer is None else asked.exchange.peer[0])
-        if party is None:
-            packer.array(0)
-        else:
+        if party is not None:
             packer.value(party.tags)
+        elif agent is not None:
+            packer.raw(agent.tags)
+        else:
+            packer.array(0)
         return 0
 
     cdef int _write_cost(self, Asked asked, Attempt attempt, Usage usage) except -1:
@@ -272,6 +306,19 @@ cdef class Entries:
         packer.binary(b"" if over or PyBytes_GET_SIZE(asked.heard) > self.whole else asked.heard)
         packer.flag(False)
         packer.nil()
+        return 0
+
+    cdef int _write_rare(self, int members, tuple left, Caller caller, Agent agent, str spend) except -1:
+        """What many entries end before."""
+        cdef Packer packer = self.packer
+        packer.binary(b"")  # the runs of guardrails
+        packer.value(left)
+        if members >= PROJECT:
+            packer.raw(NIL if caller.project is None else caller.project)
+        if members >= AGENT:
+            packer.raw(NIL if agent is None else agent.name)
+        if members >= ALL:
+            packer.text(spend)
         return 0
 
 

@@ -74,3 +74,30 @@ cdef inline Py_ssize_t listed(long long number, char *at) noexcept:
         digits[first] = c"-"
     memcpy(at, digits + first, <size_t>(DIGITS - first))
     return DIGITS - first
+
+
+cdef inline bint read_left(msgpack_walk *walk, long long *requests, long long *tokens) except -1:
+    """Read what a provider says is left; how much is used, which may follow, alerts alone want to know."""
+    cdef uint64_t parts
+    if not msgpack_array(walk, &parts) or not 2 <= parts <= 3:
+        raise ValueError("not what is left")
+    requests[0], tokens[0] = integer(walk), integer(walk)
+    pass_over_some(walk, parts - 2)
+    return True
+
+
+cdef inline uint64_t shared_of(msgpack_walk walk, uint64_t members) except? 9:
+    """Return how many of these members an account has more than others: its project, and its client behind that."""
+    cdef bint project = not msgpack_nil(&walk)
+    if members > 1:
+        if project:
+            pass_over(&walk)
+        if not msgpack_nil(&walk):
+            return 2
+    return project
+
+
+cdef inline int pass_over_some(msgpack_walk *walk, uint64_t count) except -1:
+    for _ in range(count):
+        pass_over(walk)
+    return 0

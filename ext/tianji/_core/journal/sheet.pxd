@@ -9,7 +9,7 @@ cdef enum:
     FIGURES = 11
     QUANTITIES = 4        # sound in, sound out, pictures, milliseconds of video: the kinds that are counted apart
     UNTOLD = -1           # of a time that there was not, and of what a provider does not say
-    COLUMNS = 23          # of a row
+    COLUMNS = 24          # of a row
     REQUEST_ID = 0        # places in a row
     ENDED_AT = 4
 
@@ -90,7 +90,7 @@ cdef class Sheet:
     cdef int _add(self, bytes body) except -1
     cdef int _make_room(self, Py_ssize_t size) except -1
     cdef list _read(self, msgpack_walk *walk, long long *grown, Measured *measured)
-    cdef object _read_added(self, msgpack_walk *walk, uint64_t members, Measured *measured)
+    cdef tuple _read_added(self, msgpack_walk *walk, uint64_t members, Measured *measured)
     cdef int _begin(self) except -1
     cdef int _copy(self, msgpack_walk *walk, int count) except -1
     cdef str _items(self, msgpack_walk *walk, Measured *measured)

@@ -18,7 +18,8 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from tianji._core.journal.entry_parts cimport (
-    DIGITS, belongs, bounded, counted, day_of, listed, saturated_distance, saturated_sum
+    DIGITS, belongs, bounded, counted, day_of, listed, pass_over_some, read_left, saturated_distance, saturated_sum,
+    shared_of
 )
 from tianji._core.journal.msgpack cimport flag, integer, msgpack_array, msgpack_nil, msgpack_text, pass_over, string
 
@@ -38,9 +39,10 @@ cdef enum:
     ERROR_CODE = 19
     ERROR_CLASS = 20
     RUNS = 22
+    SPEND = 23
     DEFAULTS = 1 << 6 | 0x1F << 11 | 1 << 18  # the columns that are 0 where a row has none
     TIMED = 3             # members behind the payload; the last two are how long it waited and its upstream took
-    FIRST_SHARED = 17     # members of an account; the project is one more where there is one
+    FIRST_SHARED = 17     # members of an account; project and client are two more where there are such
     NO_RUNS = 4           # bytes at most of what guardrails did where there were none
     FIRST_MEASURES = 64
 
@@ -206,7 +208,7 @@ cdef class Sheet:
         place, paid = walk, True
         if members > MEMBERS:
             paid = belongs(&place)
-            row[RUNS] = self._read_added(&walk, members - MEMBERS, measured)
+            row[RUNS], row[SPEND] = self._read_added(&walk, members - MEMBERS, measured)
         if paid:
             account = self._account()
             row[ACCOUNT] = account
@@ -274,37 +276,35 @@ cdef class Sheet:
         grown[9] = 0 if ended < started else (<uint64_t>ended - <uint64_t>started) // 1000
         return [
             request, call, None, started, ended, answered, attempt, status, end_user, session, ip, grown[1], grown[2],
-            grown[3], grown[4], measured.reasoning, grown[0], quantities, flags, code, kind, message, None,
+            grown[3], grown[4], measured.reasoning, grown[0], quantities, flags, code, kind, message, None, None,
         ]
 
-    cdef object _read_added(self, msgpack_walk *walk, uint64_t members, Measured *measured):
-        """Read what was added behind the payload, and return what guardrails did."""
+    cdef tuple _read_added(self, msgpack_walk *walk, uint64_t members, Measured *measured):
+        """Read what was added behind the payload; return what guardrails did, and what is noted of its spend."""
         cdef const unsigned char *start
         cdef uint64_t parts
         if members < TIMED:
-            return None
+            return None, None
         pass_over(walk)
         measured.waited, measured.upstream = integer(walk), integer(walk)
         if members == TIMED:
-            return None
+            return None, None
         start = walk.at
         pass_over(walk)
         runs = None
         if walk.at - start > NO_RUNS:
             runs = self.runs(PyBytes_FromStringAndSize(<const char *>start, walk.at - start))
         if members > TIMED + 1 and not msgpack_nil(walk):
-            if not msgpack_array(walk, &parts) or not 2 <= parts <= 3:
-                raise ValueError("not what is left")
-            measured.tells, measured.left_requests, measured.left_tokens = True, integer(walk), integer(walk)
-            if parts == 3:  # how much is used, which alerts alone want to know
-                pass_over(walk)
-        if members > TIMED + 2 and not msgpack_nil(walk):
-            self.raw[2] += 1
-            self._copy(walk, 1)
-        return runs
+            measured.tells = read_left(walk, &measured.left_requests, &measured.left_tokens)
+        if members > TIMED + 2:
+            parts = shared_of(walk[0], members - TIMED - 2)
+            self.raw[2] += parts
+            self._copy(walk, parts)
+            pass_over_some(walk, min(members - TIMED - 2, 2) - parts)
+        return runs, string(walk) if members > TIMED + 4 and not msgpack_nil(walk) else None
 
     cdef int _begin(self) except -1:
-        """Begin another account: an array, to which the project is added where there is one."""
+        """Begin another account: an array, to which project and client are added where there are such."""
         memcpy(self.raw, b"\xdc\x00", 2)
         self.raw[2], self.used = FIRST_SHARED, 3
         return 0

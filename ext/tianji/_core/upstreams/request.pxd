@@ -20,6 +20,7 @@ cdef class RequestReader:
     cdef bytes lines           # all header lines as they came
     cdef list noted            # see Exchange
     cdef bytes origin          # the header of that name, or None
+    cdef bytes agent           # what the client says it is (User-Agent), or None
     cdef Framing framing
     cdef long long length      # of a SIZED body
     cdef bint old              # HTTP/1.0

@@ -59,7 +59,7 @@ cdef class RequestReader:
     cdef int rewind(self) except -1:
         # Expect another request.
         self.method = None
-        self.path = self.query = self.origin = None
+        self.path = self.query = self.origin = self.agent = None
         self.noted = None
         self.lines = None
         self.host = self.authority = None
@@ -202,6 +202,8 @@ cdef class RequestReader:
         elif length == 10:
             if name == b"connection":
                 self.note_connection(value, size)
+            elif name == b"user-agent":
+                self.agent = value[:size]
         elif length == 14:
             if name == b"content-length":
                 self.note_length(value, size)

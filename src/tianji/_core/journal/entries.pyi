@@ -26,6 +26,7 @@ class Entries:
         *,
         journal: _Journal,
         party: Callable[[Asked], object],
+        agent: Callable[[bytes], tuple[str, tuple[str, ...]]],
         words: Callable[[Any], bool],
         said: Callable[[Any, bytes | list[bytes] | None], tuple[Any, ...]],
         confided: Callable[[Asked, str], str],

@@ -95,6 +95,8 @@ def identity(event: LogEvent) -> Facts:
         found["requester_metadata"] = _encode(own).decode()
     if event.ip:
         found["requester_ip_address"] = event.ip
+    if event.agent:
+        found["user_agent"] = event.agent
     return found
 
 

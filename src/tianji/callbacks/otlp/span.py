@@ -147,6 +147,8 @@ def _request(event: LogEvent, vocabulary: Vocabulary) -> Span:
         attributes["litellm.model_group"] = event.model_group
     if event.ip:
         attributes["client.address"] = event.ip
+    if event.agent:
+        attributes["user_agent.original"] = event.agent
     if status >= 500:
         attributes["error.type"] = str(status)
     return Span(

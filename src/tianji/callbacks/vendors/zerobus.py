@@ -27,8 +27,8 @@ _SAME: Final = (
     "response_cost", "end_user", "error_str",
 )  # fmt: skip
 _NAMED: Final = {
-    "litellm_call_id": "call_id", "requester_ip_address": "ip", "start_time": "started", "end_time": "ended",
-    "completion_start_time": "first_token",
+    "litellm_call_id": "call_id", "requester_ip_address": "ip", "user_agent": "agent", "start_time": "started",
+    "end_time": "ended", "completion_start_time": "first_token",
 }  # fmt: skip
 _OWNER: Final = ("team_id", "team_alias", "user_id", "org_id")
 _NESTED: Final = (

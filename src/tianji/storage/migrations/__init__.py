@@ -2,4 +2,4 @@
 
 from typing import Final
 
-HEAD: Final = "0020"  # the revision that this version works with
+HEAD: Final = "0021"  # the revision that this version works with

@@ -32,6 +32,8 @@ ENTRIES = st.builds(
     | st.tuples(st.integers(-1, 9), st.integers(-1, 9))
     | st.tuples(st.integers(-1, 9), st.integers(-1, 9), st.integers(0, 1000)),
     project_id=st.sampled_from([None, "p"]),
+    user_agent=st.sampled_from([None, "a"]),
+    spend_logs_metadata=st.sampled_from([None, "{}"]),
     **dict.fromkeys(("prompt_tokens", "completion_tokens", "cached_tokens", "written_tokens"), COUNT),
     **dict.fromkeys(("reasoning_tokens", "cost", "waited", "upstream"), COUNT),
     **dict.fromkeys(("stream", "cache_hit"), st.booleans()),

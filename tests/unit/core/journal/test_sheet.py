@@ -52,6 +52,9 @@ ENTRIES = st.builds(
     guardrails=st.sampled_from([b"", b'[{"guardrail_name":"g"}]']),
     payload=st.none() | st.builds(Payload, messages=st.binary()),
     place=st.none() | st.builds(Place, st.binary(), st.binary(), status=st.sampled_from([0, 0, 200])),
+    project_id=SOME,
+    user_agent=SOME,
+    spend_logs_metadata=st.none() | st.just('{"a":"%s"}' % ("b" * 3000)),
     **dict.fromkeys(FIGURES, COUNT),
     **{flag: st.booleans() for flag in ("stream", "cache_hit", "estimated", "suspect", "reported")},
 )
@@ -71,6 +74,7 @@ def told(one: Entry) -> dict[str, Any]:
         "error_message": None if one.error_message is None else one.error_message.replace("\0", "")[:2000],
         "quantities": msgspec.json.encode([quantity for _, quantity, _ in one.items]).decode(),
         "guardrails": one.guardrails.decode() or None,
+        "spend_logs_metadata": one.spend_logs_metadata,
         "flags": sum(flag << bit for bit, flag in enumerate(flags)),
     }
 
@@ -99,6 +103,7 @@ def test_rows_say_what_entries_say(given: list[Entry]) -> None:
     for one, row in zip(paid, made.rows(), strict=True):
         terms = shared[row[COLUMNS.index("account")]]
         assert (terms.model, terms.key_alias) == (name(one.model), maybe(one.key_alias))
+        assert (terms.project_id, terms.user_agent) == (maybe(one.project_id), maybe(one.user_agent))
         assert terms.items == tuple((kind, rate) for kind, _, rate in one.items)
         assert (terms.factors, terms.reported) == (one.factors, one.reported)
         assert terms.tags == tuple(dict.fromkeys(map(name, one.tags)))
