@@ -16,6 +16,7 @@ from tianji.callbacks.event import ENDED, NOBODY, PROMPT, Apart, Audience, Calle
 from tianji.callbacks.said import NOTHING, Said, said_in, value
 from tianji.callbacks.tools import CALL_TYPE, LISTED, NOTED, call_of, lists_of
 from tianji.ledger.entry import Entry, Place, Telling
+from tianji.ledger.limits import category, kind
 
 _ENDS: Final = (
     "guardrail_intervened", "guardrail_failed_to_respond", "guardrail_flagged", "success",
@@ -252,14 +253,8 @@ def _error(entry: Entry) -> dict[str, Any]:
     return {
         "error_code": entry.error_code,
         "error_class": _CLASSES.get(entry.error_class or "", entry.error_class),
-        "error_rate_limit_category": _limit(entry),
+        "error_rate_limit_category": category(entry.error_code, entry.error_class, entry.deployment_id),
+        "error_rate_limit_type": kind(entry.error_class, entry.limited),
         "error_message": shortened(entry.error_message),
         "llm_provider": entry.provider,
     }
-
-
-def _limit(entry: Entry) -> str | None:
-    """Return whose limit it was that an attempt failed on."""
-    if entry.error_code != "429":
-        return None
-    return "vendor_rate_limit" if entry.deployment_id else "litellm_rate_limit"

@@ -153,7 +153,7 @@ _NUMBERS: Final = {  # settings of callbacks: [prometheus]
     "prometheus_metrics_max_series_per_metric": _SERIES,
     "prometheus_metrics_cleanup_interval_seconds": Support("exact", "whatever it says: at each question"),
     "prometheus_initialize_budget_metrics": Support("exact", "read when Prometheus asks"),
-    "prometheus_emit_rate_limit_labels": Support("partial", "the type is said of budgets alone"),
+    "prometheus_emit_rate_limit_labels": Support("partial", "the type is not said of providers' limits"),
     "prometheus_emit_input_sequence_length_label": Support("partial", "of histograms"),
     "custom_prometheus_metadata_labels": Support("partial", "out of the metadata of keys, not of requests"),
     "custom_prometheus_tags": EXACT,
@@ -257,6 +257,7 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
             "partial", "content, errors, parameters, tags and places; what is hidden is there, and empty"
         ),
         "litellm_settings.post_call_rules": Support("partial", "no other deployment is tried after a refusal"),
+        "litellm_settings.langfuse_enable_update_trace_keys": EXACT,
         "litellm_settings.langfuse_default_tags": Support("exact", "cache_key is not known"),
         "litellm_settings.s3_callback_params": Support("partial", "prefixes hold a team's id; uploads do not adapt"),
         "litellm_settings.s3_audit_callback_params": Support("partial", "uploads do not adapt"),

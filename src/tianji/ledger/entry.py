@@ -131,6 +131,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     project_id: str | None = None
     user_agent: str | None = None  # what the client says it is
     spend_logs_metadata: str | None = None  # JSON: an object of what request, key and team note of its spend
+    limited: str | None = None  # what the limit is of that it has failed on, where that is this gateway's
 
     @property
     def paid(self) -> bool:

@@ -7,12 +7,12 @@ from msgspec import Struct
 
 from tianji._core.journal.sheet import Alike
 from tianji.ledger.entry import SUCCESS
+from tianji.ledger.limits import category, kind
 
 if TYPE_CHECKING:
     from tianji.ledger.terms import Terms
 
 NONE: Final = "None"  # stands for a value that there is not, as in LiteLLM
-BUDGET: Final = "BudgetExceeded"  # the class of errors of who has nothing left
 OTHER: Final = "other"  # stands for all that have no series of their own
 ROUTES: Final = {  # call types of the ledger, and the paths that lead to them
     "acompletion": "/chat/completions",
@@ -51,6 +51,7 @@ class Facts(NamedTuple):
     status: str
     error_code: str | None
     error_class: str | None
+    limited: str | None = None
     marks: tuple[str, ...] = ()
 
 
@@ -75,6 +76,7 @@ def facts_of(alike: Alike, marks: tuple[str, ...]) -> Facts:
         status=alike.status,
         error_code=alike.error_code,
         error_class=alike.error_class,
+        limited=alike.limited,
         marks=marks,
     )
 
@@ -105,15 +107,6 @@ class Names(Struct, frozen=True):
     keys: Mapping[str, Mapping[str, str]] = {}
 
 
-def _limit(facts: Facts) -> str | None:
-    """Return whose limit a request has failed on."""
-    if facts.error_class == BUDGET:
-        return "litellm_rate_limit"
-    if facts.error_code != "429":
-        return None
-    return "vendor_rate_limit" if facts.deployment_id else "litellm_rate_limit"
-
-
 def values(facts: Facts, names: Names, groups: Mapping[str, str], marks: tuple[str, ...]) -> dict[str, str]:
     """Return the values of all labels. `groups`: model groups by deployment; `marks`: the labels of `facts.marks`."""
     failed = facts.status != SUCCESS
@@ -141,8 +134,8 @@ def values(facts: Facts, names: Names, groups: Mapping[str, str], marks: tuple[s
         "status_code": (facts.error_code if failed else "200"),
         "exception_status": facts.error_code,
         "exception_class": facts.error_class,
-        "rate_limit_category": _limit(facts),
-        "rate_limit_type": "budget" if facts.error_class == BUDGET else None,
+        "rate_limit_category": category(facts.error_code, facts.error_class, facts.deployment_id),
+        "rate_limit_type": kind(facts.error_class, facts.limited),
         "mcp_server_name": server,
         "mcp_tool_name": tool or server,
         "reason": "missing_pricing_key",

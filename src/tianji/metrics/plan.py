@@ -17,7 +17,7 @@ LARGEST: Final = "64k+"
 _CALLER: Final = "api_key_alias"
 _UNSAFE: Final = re.compile(r"[^a-zA-Z0-9_]")
 _METADATA: Final = "metadata."
-_OF_CLIENTS: Final = {"client_ip": "ip", "user_agent": "agent"}  # labels, and the facts that they show
+_SHOWS: Final = {"client_ip": "ip", "user_agent": "agent", "rate_limit_type": "limited"}  # facts by their labels
 
 
 class Marks(Struct, frozen=True):
@@ -73,8 +73,8 @@ class Plan(Struct, frozen=True):
 
     def without(self) -> tuple[str, ...]:
         """Return the facts that no label shows."""
-        shown = {label for family in self.families.values() for label in family.labels}
-        unseen = [fact for label, fact in _OF_CLIENTS.items() if label not in shown]
+        shown = {label for family in self.families.values() if family.of for label in family.labels}
+        unseen = [fact for label, fact in _SHOWS.items() if label not in shown]
         return (*unseen, *([] if self.tells_customers and "end_user" in shown else ["end_user"]))
 
 

@@ -114,6 +114,7 @@ def test_who_asked_is_told_whichever_way_it_was(
     assert (about["user_api_key_alias"], about["user_api_key_team_id"]) == ("mine", "t")
     assert about["user_api_key_team_alias"] == "the team"
     assert "of the key" in event["request_tags"]
+    assert event["user_agent"] == answer.request.headers["user-agent"]
     assert (event["status"], event["stream"]) == ("success", stream)
     # nobody knows how a stranger's stream says what it used
     assert (event["total_tokens"] > 0) != (path == "/through" and stream)
@@ -216,3 +217,13 @@ def test_who_leaves_before_an_answer_is_one_event(gateway: Gateway, mock: Mock, 
     (event,) = events()
     assert (event["status"], event["error_information"]["error_class"]) == ("failure", "ClientDisconnected")
     assert event["error_information"]["error_code"] == "499"
+
+
+def test_who_is_refused_by_a_limit_is_told_with_what_it_is_of(gateway: Gateway, mock: Mock, ears: Ears) -> None:
+    mock.reset()
+    key = made(gateway, "/key/generate", rpm_limit=1)["key"]
+    body = {"model": "m", "messages": [{"role": "user", "content": WORD}]}
+    answers = [gateway.chat(body, authorization=f"Bearer {key}", x_litellm_call_id=f"limit-{n}") for n in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    about = told(ears, "limit-1")["error_information"]
+    assert (about["error_rate_limit_category"], about["error_rate_limit_type"]) == ("litellm_rate_limit", "requests")

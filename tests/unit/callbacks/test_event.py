@@ -1,6 +1,7 @@
 """What callbacks are told of an entry of the ledger."""
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.ledger.conftest import NOON, entry
@@ -81,8 +82,21 @@ def test_a_failure_says_why() -> None:
     assert event.failed
     assert event.error_information == {
         "error_code": "429", "error_class": "RateLimited", "error_message": "slow", "llm_provider": "openai",
-        "error_rate_limit_category": "litellm_rate_limit",
+        "error_rate_limit_category": "litellm_rate_limit", "error_rate_limit_type": None,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("limited", "kind"),
+    [("requests", "requests"), ("input_tokens", "tokens"), ("max_parallel_requests", "concurrent_requests")],
+)
+def test_a_failure_on_a_limit_says_what_is_limited(limited: str, kind: str) -> None:
+    known = told(status="failure", error_code="429", error_class="RateLimited", limited=limited).error_information
+    assert known is not None
+    assert (known["error_rate_limit_category"], known["error_rate_limit_type"]) == ("litellm_rate_limit", kind)
+    spent = told(status="failure", error_code="422", error_class="BudgetExceeded").error_information
+    assert spent is not None
+    assert (spent["error_rate_limit_category"], spent["error_rate_limit_type"]) == ("litellm_rate_limit", "budget")
 
 
 def test_an_error_that_repeats_what_was_said_does_not_say_it_to_who_may_not_hear_it() -> None:

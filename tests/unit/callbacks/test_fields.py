@@ -46,7 +46,6 @@ NULL = {
     "hidden_params.batch_failed_requests": "the batch itself says it",
     "error_information.traceback": "the log has it, and no destination does",
     "error_information.error_provider_request_id": _NOBODY,
-    "error_information.error_rate_limit_type": "the message says it",
     "error_information.error_budget_entity_type": "the message says it",
     "error_information.error_budget_entity_id": "the message says it",
     "error_information.error_budget_limit": "the message says it",
@@ -125,7 +124,13 @@ ITEMS = (
     ("input", 10, 2 * 10**12), ("cache_read", 4, 10**12), ("cache_write_1h", 2, 10**12), ("output", 5, 10**13),
     ("reasoning", 3, 10**13), ("web_searches_low", 1, 10**16), ("pages", 2, 10**15),
 )  # fmt: skip
-FAILED = {"status": "failure", "error_code": "429", "error_class": "RateLimited", "error_message": "slow"}
+FAILED = {
+    "status": "failure",
+    "error_code": "429",
+    "error_class": "RateLimited",
+    "error_message": "slow",
+    "limited": "tokens",
+}
 
 
 @pytest.fixture(scope="module")

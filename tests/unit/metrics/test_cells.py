@@ -222,3 +222,14 @@ def test_whose_limit_it_was_is_told_where_that_is_wanted(world: World) -> None:
     assert world.numbers(FAILED, *labels) == {
         "vendor_rate_limit,None": 1, "litellm_rate_limit,None": 1, "None,None": 1, "litellm_rate_limit,budget": 1,
     }  # fmt: skip
+
+
+def test_what_is_limited_is_told_apart_where_a_label_shows_it(world: World) -> None:
+    refused = {"status": "failure", "error_code": "429", "error_class": "RateLimited", "deployment_id": ""}
+    failures = [entry(number, limited=limited, **refused) for number, limited in enumerate(("requests", "tokens"))]
+    world.hear(failures)
+    assert len(list(world.cells.items())) == 1
+    other = World()
+    other.adopt(plan(prometheus_emit_rate_limit_labels=True))
+    other.hear(failures)
+    assert other.numbers(FAILED, "rate_limit_type") == {"requests": 1, "tokens": 1}

@@ -59,4 +59,5 @@ cdef class Entries:
     cdef int _write_cost(self, Asked asked, Attempt attempt, Usage usage) except -1
     cdef int _write_end(self, Asked asked, Attempt attempt, Usage usage, int status, bint over) except -1
     cdef int _write_said(self, Asked asked, object answer, bint over) except -1
-    cdef int _write_rare(self, int members, tuple left, Caller caller, Agent agent, str spend) except -1
+    cdef int _write_rare(
+        self, int members, tuple left, Caller caller, Agent agent, str spend, str limited) except -1

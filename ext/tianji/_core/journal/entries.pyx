@@ -26,7 +26,8 @@ cdef enum:
     LEFT = 46         # up to what its provider says is left
     PROJECT = 47      # with its project
     AGENT = 48        # with its client
-    ALL = 49          # with what is noted of its spend
+    SPEND = 49        # with what is noted of its spend
+    ALL = 50          # with what the limit is of that it failed on
     AGENTS = 512      # that are remembered, at most
     CALLERS = 1024    # that are remembered, at most: a power of two
 cdef double REFUSALS = 20   # entries of refused requests: so many a second, and at once
@@ -164,8 +165,11 @@ cdef class Entries:
         cdef bint said = asked.heard is not None or (asked.party is not None and (self.says or caller.owned))
         cdef Agent agent = self.agent_of(asked.exchange)
         cdef str spend = None if asked.party is None else asked.party.spend
+        cdef str limited = None
         cdef int members
         cdef tuple left = None
+        if attempt is None and asked.error is not None:
+            limited = getattr(asked.error, "limit_type", None)
         if attempt is not None and attempt.headers is not None:
             if self.reads_limits:
                 left = left_of(attempt.headers)
@@ -173,8 +177,8 @@ cdef class Entries:
                 left = with_used(left, self.used(attempt.headers))
         packer.begin()
         members = (
-            ALL if spend is not None else AGENT if agent is not None else PROJECT if caller.project is not None
-            else MEMBERS if left is None else LEFT
+            ALL if limited is not None else SPEND if spend is not None else AGENT if agent is not None
+            else PROJECT if caller.project is not None else LEFT if left is not None else MEMBERS
         )
         packer.array(members)
         self._write_times(asked, attempt, status, now)
@@ -195,7 +199,7 @@ cdef class Entries:
             0 if attempt is None or attempt.ended_at <= 0 or attempt.sent_at <= 0
             else microseconds(attempt.ended_at - attempt.sent_at))
         if members > MEMBERS:
-            self._write_rare(members, left, caller, agent, spend)
+            self._write_rare(members, left, caller, agent, spend, limited)
         if asked.guard is not None:
             asked.guard.note(decoded(packer.written()), self.journal.append)
         elif not said and packer.size() > self.large:
@@ -308,7 +312,9 @@ cdef class Entries:
         packer.nil()
         return 0
 
-    cdef int _write_rare(self, int members, tuple left, Caller caller, Agent agent, str spend) except -1:
+    cdef int _write_rare(
+        self, int members, tuple left, Caller caller, Agent agent, str spend, str limited
+    ) except -1:
         """What many entries end before."""
         cdef Packer packer = self.packer
         packer.binary(b"")  # the runs of guardrails
@@ -317,8 +323,10 @@ cdef class Entries:
             packer.raw(NIL if caller.project is None else caller.project)
         if members >= AGENT:
             packer.raw(NIL if agent is None else agent.name)
-        if members >= ALL:
+        if members >= SPEND:
             packer.text(spend)
+        if members >= ALL:
+            packer.text(limited)
         return 0
 
 

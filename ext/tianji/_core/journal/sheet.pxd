@@ -32,6 +32,7 @@ cdef class Alike:
     cdef readonly str status
     cdef readonly object error_code
     cdef readonly object error_class
+    cdef readonly object limited
     cdef readonly Py_ssize_t last  # the row of the last one of them
     cdef dict cells                # used by whoever counts them, while he does
 
@@ -90,14 +91,14 @@ cdef class Sheet:
     cdef int _add(self, bytes body) except -1
     cdef int _make_room(self, Py_ssize_t size) except -1
     cdef list _read(self, msgpack_walk *walk, long long *grown, Measured *measured)
-    cdef tuple _read_added(self, msgpack_walk *walk, uint64_t members, Measured *measured)
+    cdef str _read_added(self, msgpack_walk *walk, uint64_t members, Measured *measured, list row)
     cdef int _begin(self) except -1
     cdef int _copy(self, msgpack_walk *walk, int count) except -1
     cdef str _items(self, msgpack_walk *walk, Measured *measured)
     cdef uint64_t _there(self, Py_ssize_t start)
     cdef tuple _joined(self, list starts, uint64_t there, Py_ssize_t size, Py_ssize_t which)
     cdef Account _account(self)
-    cdef Alike _alike(self, Account account, list row)
+    cdef Alike _alike(self, Account account, list row, str limited)
     cdef int _sum_up(self, Account account, long long day, object end_user, long long *grown) except -1
     cdef str _name(self, msgpack_walk *walk)
     cdef object _maybe(self, msgpack_walk *walk)

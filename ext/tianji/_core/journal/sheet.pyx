@@ -192,27 +192,26 @@ cdef class Sheet:
         cdef long long grown[FIGURES]
         cdef long long started
         cdef bint said, paid
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(body)
         walk.at = <const unsigned char *>PyBytes_AS_STRING(body)
-        walk.end = walk.at + size
+        walk.end = walk.at + PyBytes_GET_SIZE(body)
         if not msgpack_array(&walk, &members):
             raise ValueError("an entry is an array")
         if members < MEMBERS:
             return self._add(self.mended(body))
-        self._make_room(size + SPARE)
+        self._make_room(PyBytes_GET_SIZE(body) + SPARE)
         measured = &self.measured[self.count]
         row = self._read(&walk, grown, measured)
         said = not msgpack_nil(&walk)
         if said:
             pass_over(&walk)
-        place, paid = walk, True
+        place, paid, limited = walk, True, None
         if members > MEMBERS:
             paid = belongs(&place)
-            row[RUNS], row[SPEND] = self._read_added(&walk, members - MEMBERS, measured)
+            limited = self._read_added(&walk, members - MEMBERS, measured, row)
         if paid:
             account = self._account()
             row[ACCOUNT] = account
-            alike = self._alike(account, row)
+            alike = self._alike(account, row, limited)
             measured.alike = <void *>alike  # `alikes` keeps it alive
             if said:
                 self.said.append(body)
@@ -279,21 +278,20 @@ cdef class Sheet:
             grown[3], grown[4], measured.reasoning, grown[0], quantities, flags, code, kind, message, None, None,
         ]
 
-    cdef tuple _read_added(self, msgpack_walk *walk, uint64_t members, Measured *measured):
-        """Read what was added behind the payload; return what guardrails did, and what is noted of its spend."""
+    cdef str _read_added(self, msgpack_walk *walk, uint64_t members, Measured *measured, list row):
+        """Read what was added behind the payload, some of it into the row; return what is limited."""
         cdef const unsigned char *start
         cdef uint64_t parts
         if members < TIMED:
-            return None, None
+            return None
         pass_over(walk)
         measured.waited, measured.upstream = integer(walk), integer(walk)
         if members == TIMED:
-            return None, None
+            return None
         start = walk.at
         pass_over(walk)
-        runs = None
         if walk.at - start > NO_RUNS:
-            runs = self.runs(PyBytes_FromStringAndSize(<const char *>start, walk.at - start))
+            row[RUNS] = self.runs(PyBytes_FromStringAndSize(<const char *>start, walk.at - start))
         if members > TIMED + 1 and not msgpack_nil(walk):
             measured.tells = read_left(walk, &measured.left_requests, &measured.left_tokens)
         if members > TIMED + 2:
@@ -301,7 +299,9 @@ cdef class Sheet:
             self.raw[2] += parts
             self._copy(walk, parts)
             pass_over_some(walk, min(members - TIMED - 2, 2) - parts)
-        return runs, string(walk) if members > TIMED + 4 and not msgpack_nil(walk) else None
+        if members > TIMED + 4 and not msgpack_nil(walk):
+            row[SPEND] = string(walk)
+        return self._maybe(walk) if members > TIMED + 5 else None
 
     cdef int _begin(self) except -1:
         """Begin another account: an array, to which project and client are added where there are such."""
@@ -357,16 +357,16 @@ cdef class Sheet:
             self.accounts.append(found)
         return <Account>found
 
-    cdef Alike _alike(self, Account account, list row):
+    cdef Alike _alike(self, Account account, list row, str limited):
         """Return what a row is alike to others in; equal ones are one."""
         cdef Alike met = account.met
-        own = (row[END_USER], row[IP], row[STATUS], row[ERROR_CODE], row[ERROR_CLASS])
-        if met is None or own != (met.end_user, met.ip, met.status, met.error_code, met.error_class):
+        own = (row[END_USER], row[IP], row[STATUS], row[ERROR_CODE], row[ERROR_CLASS], limited)
+        if met is None or own != (met.end_user, met.ip, met.status, met.error_code, met.error_class, met.limited):
             met = account.alikes.get(own)
             if met is None:
                 met = account.alikes[own] = Alike.__new__(Alike)
                 met.account = account
-                met.end_user, met.ip, met.status, met.error_code, met.error_class = own
+                met.end_user, met.ip, met.status, met.error_code, met.error_class, met.limited = own
                 self.alikes.append(met)
             account.met = met
         met.last = self.count

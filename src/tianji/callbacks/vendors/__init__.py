@@ -55,7 +55,7 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "argilla": ("argilla_transformation_object", "argilla_batch_size"),
     "dynamodb": ("dynamodb_table_name",),
     "generic_api": ("generic_logger_headers", "generic_api_use_v1"),
-    "langfuse": ("langfuse_default_tags",),
+    "langfuse": ("langfuse_default_tags", "langfuse_enable_update_trace_keys"),
     "langsmith": ("langsmith_batch_size",),
 }
 """Keys of `litellm_settings` that are params of a destination."""

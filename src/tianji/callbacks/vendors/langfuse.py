@@ -5,8 +5,9 @@ https://api.reference.langfuse.com/#tag/ingestion/POST/api/public/ingestion
 What the client says of itself in `metadata` names them: `trace_id`, `trace_name`, `session_id`, `trace_user_id`,
 `trace_version`, `trace_release`, `trace_metadata`, `trace_public`, `tags`, `version`, `generation_name`,
 `generation_id`, `parent_observation_id`, `prompt` (with `name` and `version`), `mask_input`, `mask_output`. With
-`existing_trace_id` the trace is left as it is but for what `update_trace_keys` names. Input tokens are told without
-what came out of the cache or went into it: Langfuse prices each of the three for itself.
+`existing_trace_id` the trace is left as it is, but for what `update_trace_keys` names where
+`langfuse_enable_update_trace_keys` lets clients change traces. Input tokens are told without what came out of the cache
+or went into it: Langfuse prices each of the three for itself.
 """
 
 import uuid
@@ -54,6 +55,7 @@ def build(given: Given) -> Sink:
         "release": given.optional("langfuse_release", "LANGFUSE_RELEASE") or None,
         "tags": texts(given.params.get("langfuse_default_tags")),
         "base_url": given.variable("PROXY_BASE_URL"),
+        "updates": given.flag("langfuse_enable_update_trace_keys"),
     }
 
     def write(events: Sequence[LogEvent]) -> Iterable[Delivery]:
@@ -84,7 +86,8 @@ def _ingested(event: LogEvent, facts: dict[str, Any]) -> Iterable[dict[str, Any]
     existing = word(own.get("existing_trace_id"))
     body = _trace(event, existing or word(own.get("trace_id")) or event.trace_id, facts)
     if existing:
-        updated = {_CAMEL.get(name, name) for name in texts(own.get("update_trace_keys"))}
+        named = texts(own.get("update_trace_keys")) if facts["updates"] else ()
+        updated = {_CAMEL.get(name, name) for name in named}
         body = {name: value for name, value in body.items() if name == "id" or name in updated}
     if not existing or len(body) > 1:
         yield _told("trace-create", f"trace {event.id}", event.ended, body)

@@ -224,7 +224,7 @@ class Settings(Section, frozen=True, kw_only=True):
     require_auth_for_metrics_endpoint: Flag = True
     # logging integrations
     langfuse_default_tags: Names = ()
-    langfuse_enable_update_trace_keys: Names = ()
+    langfuse_enable_update_trace_keys: Flag = False
     langsmith_batch_size: int | None = None
     datadog_params: Table = {}
     datadog_llm_observability_params: Table = {}

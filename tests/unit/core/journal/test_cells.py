@@ -33,6 +33,7 @@ ENTRIES = st.builds(
     | st.tuples(st.integers(-1, 9), st.integers(-1, 9), st.integers(0, 1000)),
     project_id=st.sampled_from([None, "p"]),
     user_agent=st.sampled_from([None, "a"]),
+    limited=st.sampled_from([None, "tokens"]),
     spend_logs_metadata=st.sampled_from([None, "{}"]),
     **dict.fromkeys(("prompt_tokens", "completion_tokens", "cached_tokens", "written_tokens"), COUNT),
     **dict.fromkeys(("reasoning_tokens", "cost", "waited", "upstream"), COUNT),
