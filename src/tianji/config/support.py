@@ -138,7 +138,7 @@ _TOLD: Final = Support(
 _CALLBACK_FIELDS: Final = (
     "argilla_transformation_object argilla_batch_size aws_sqs_callback_params datadog_params "
     "datadog_llm_observability_params dynamodb_table_name generic_logger_headers langsmith_batch_size pointfive_params "
-    "zerobus_params generic_api_use_v1"
+    "zerobus_params generic_api_use_v1 newrelic_params"
 )
 _SERIES: Final = Support("exact", "5,000 where nothing is written, of histograms a tenth; what is beyond is `other`")
 _EXACT_NUMBERS: Final = (

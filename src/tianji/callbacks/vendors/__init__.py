@@ -45,6 +45,7 @@ BLOCKS: Final[Mapping[str, str]] = {
     "aws_sqs": "aws_sqs_callback_params",
     "datadog": "datadog_params",
     "datadog_llm_observability": "datadog_llm_observability_params",
+    "newrelic": "newrelic_params",
     "pointfive": "pointfive_params",
     "s3": "s3_callback_params",
     "s3_v2": "s3_callback_params",

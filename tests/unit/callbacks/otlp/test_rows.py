@@ -167,6 +167,9 @@ def test_newrelic_is_told_what_changed_and_no_content_where_that_is_off() -> Non
     off = {"NEW_RELIC_AI_MONITORING_RECORD_CONTENT_ENABLED": "false"}
     assert b"hello" in sent("newrelic").body
     assert b"hello" not in sent("newrelic", off).body
+    quiet = Settings(callbacks=("newrelic",), newrelic_params={"turn_off_message_logging": True})
+    (made_quiet,), _ = sinks_of(Config(litellm_settings=quiet), KEYS)
+    assert (made_quiet.bare, made("newrelic")[0].bare) == (True, False)
 
 
 @pytest.mark.parametrize(
