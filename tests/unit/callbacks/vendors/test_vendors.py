@@ -115,6 +115,12 @@ def test_datadog_metrics_and_costs() -> None:
     assert [one["metric"] for one in series].count("litellm.request.total_latency") == 2
     counts = [one for one in series if one["metric"] == "litellm.llm_api.request_count"]
     assert [one["points"][0]["value"] for one in counts] == [1, 1]
+    assert {(one["metric"], one["type"]) for one in series} == {  # 1: a count, 3: a gauge
+        ("litellm.request.total_latency", 3), ("litellm.llm_api.request_count", 1),
+    }  # fmt: skip
+    measured = body(sent("datadog_metrics", told(4, upstream=200_000)))["series"]
+    values = {one["metric"]: (one["type"], round(one["points"][0]["value"], 6)) for one in measured}
+    assert (values["litellm.llm_api.latency"], values["litellm.overhead.latency"]) == ((3, 0.2), (3, 0.05))
     assert {"provider:openai", "model_name:gpt-4o", "status_code:429", "team:t"} <= set(counts[1]["tags"])
     request = sent("datadog_cost_management", OK, OK, told(3, payload=payload(), cost=0), cost_tag_keys=["a"])
     assert (request.method, request.url) == ("PUT", "https://api.datadoghq.eu/api/v2/cost/custom_costs")
@@ -340,7 +346,8 @@ def test_supabase_and_wandb() -> None:
 
 def test_clickhouse() -> None:
     request = sent("clickhouse", OK, FAILED)
-    assert request.url.startswith("http://clickhouse:8123/?database=litellm&query=INSERT+INTO+spend_logs+FORMAT+")
+    at = "http://clickhouse:8123/?database=litellm&query=INSERT+INTO+spend_logs+FORMAT+JSONEachRow&"
+    assert request.url.startswith(at)
     assert (request.headers["x-clickhouse-user"], request.headers["x-clickhouse-key"]) == ("me", "secret")
     lines = gzip.decompress(request.body).splitlines()
     assert [msgspec.json.decode(line)["id"] for line in lines] == [OK.id, FAILED.id]
