@@ -196,6 +196,7 @@ def test_lago() -> None:
     assert (request.url, request.headers["authorization"]) == ("http://lago/api/v1/events", "Bearer k")
     event = body(request)["event"]
     assert (event["external_subscription_id"], event["code"]) == ("c", "tokens")
+    assert event["transaction_id"] == unique(OK), "what is told twice is charged once"
     assert event["properties"] == {
         "model": "gpt-4o", "response_cost": 2.0, "prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15,
     }  # fmt: skip

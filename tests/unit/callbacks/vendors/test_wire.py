@@ -7,6 +7,7 @@ import pytest
 from tests.unit.callbacks.test_event import ANSWER, REQUEST, notice, payload, told
 from tests.unit.callbacks.vendors.making import FAILED, KEYS, OK, body, configured, sent, sink
 
+from tianji.callbacks.forms import moment
 from tianji.callbacks.settings import sinks_of, tells, tells_content, wanted
 from tianji.callbacks.vendors import TRACED, VENDORS
 from tianji.config.schema import Config, Settings
@@ -125,6 +126,9 @@ def test_langfuse() -> None:
     )
     assert {trace["input"], trace["output"], generation["input"], generation["output"]} == {"redacted-by-litellm"}
     assert (generation["promptName"], generation["promptVersion"], trace["public"]) == ("P", 3, True)
+    streamed = told(9, stream=True, answered_at=round(told(9).started * 1e6) + 100_000)
+    (_, said) = (one["body"] for one in body(sent("langfuse", streamed))["batch"])
+    assert said["completionStartTime"] == moment(streamed.started + 0.1) < said["endTime"]
     assert sent("langfuse", OK, environ={"LANGFUSE_HOST": "ears:3000"}).url == "http://ears:3000/api/public/ingestion"
 
 
@@ -168,6 +172,9 @@ def test_langsmith() -> None:
     assert (below["trace_id"], below["parent_run_id"], below["name"]) == (trace, parent, "N")
     assert below["dotted_order"] == f"{above}.20260301T120000006000Z{below['id']}"
     assert below["extra"]["metadata"]["session_id"] == "S"
+    contradicting = {**own, "dotted_order": f"20260301T120000000000Z{parent}"}
+    (alone,) = body(sent("langsmith", told(6, payload=payload(metadata=contradicting))))["post"]
+    assert (alone["trace_id"], "parent_run_id" in alone) == (alone["id"], False), "or the batch is refused for it"
     for missing in own:
         (alone,) = body(sent("langsmith", told(6, payload=payload(metadata={**own, missing: None}))))["post"]
         assert missing in ("run_name", "session_id") or alone["trace_id"] == alone["id"]
