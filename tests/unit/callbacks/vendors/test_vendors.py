@@ -134,7 +134,7 @@ def test_lunary() -> None:
     assert (request.url, request.headers["authorization"]) == ("https://api.lunary.ai/v1/runs/ingest", "Bearer k")
     start, end, _, error = body(request)["events"]
     assert (start["event"], start["input"], start["timestamp"]) == ("start", REQUEST["messages"], STARTED)
-    assert start["runId"] == end["runId"]
+    assert start["runId"] == end["runId"] == unique(OK) != error["runId"]
     assert (end["event"], end["output"], end["tokensUsage"]) == ("end", ANSWER, {"prompt": 10, "completion": 5})
     assert (error["event"], error["error"]) == ("error", {"message": "slow"})
 

@@ -172,9 +172,10 @@ def test_langsmith() -> None:
     assert (below["trace_id"], below["parent_run_id"], below["name"]) == (trace, parent, "N")
     assert below["dotted_order"] == f"{above}.20260301T120000006000Z{below['id']}"
     assert below["extra"]["metadata"]["session_id"] == "S"
-    contradicting = {**own, "dotted_order": f"20260301T120000000000Z{parent}"}
-    (alone,) = body(sent("langsmith", told(6, payload=payload(metadata=contradicting))))["post"]
-    assert (alone["trace_id"], "parent_run_id" in alone) == (alone["id"], False), "or the batch is refused for it"
+    for last in (trace, parent):
+        contradicting = {**own, "dotted_order": f"20260301T120000000000Z{last}"}
+        (alone,) = body(sent("langsmith", told(6, payload=payload(metadata=contradicting))))["post"]
+        assert (alone["trace_id"], "parent_run_id" in alone) == (alone["id"], False), "or the batch is refused for it"
     for missing in own:
         (alone,) = body(sent("langsmith", told(6, payload=payload(metadata={**own, missing: None}))))["post"]
         assert missing in ("run_name", "session_id") or alone["trace_id"] == alone["id"]
@@ -217,6 +218,8 @@ def test_openmeter() -> None:
     (metered,) = body(request)
     assert (metered["specversion"], metered["type"], metered["subject"]) == ("1.0", "litellm_tokens", "c")
     assert metered["data"]["tokens"]["total_tokens"] == 15
+    (metered,) = body(sent("openmeter", OK, environ={"OPENMETER_TRUST_REQUEST_USER": "false"}))
+    assert metered["subject"] == "u", "whatever the client says"
 
 
 @pytest.mark.parametrize(
