@@ -182,6 +182,27 @@ def test_a_blocked_customer_is_refused_until_he_is_unblocked(gateway: Gateway) -
     assert {gateway.chat(body).status_code for _ in range(8)} == {200}
 
 
+def test_what_a_member_has_spent_is_said_anew(gateway: Gateway) -> None:
+    member = {"role": "user", "user_id": "spender"}
+    joined = gateway.post("/team/member_add", {"team_id": "open", "member": member, "max_budget_in_team": CENT})
+    assert joined.status_code == 200, joined.text
+    own = key(gateway, team_id="open", user_id="spender")
+    assert [ask(gateway, own, "priced").status_code for _ in range(2)] == [200, 422]
+    path = "/team/open/member/spender/reset_spend"
+
+    def reset(to: float, **headers: str) -> httpx.Response:
+        return gateway.post(path, {"reset_to": to}, **headers)
+
+    eventually(lambda: reset(CENT).status_code == 200, "what was spent has come into the database")
+    assert reset(1.5 * CENT).status_code == 400
+    assert reset(-CENT).status_code == 400
+    assert reset(0, authorization=f"Bearer {own}").status_code in (401, 403)
+    told = reset(0).json()
+    assert (told["spend"], told["previous_spend"], told["max_budget"]) == (0, CENT, CENT)
+    eventually(lambda: ask(gateway, own, "priced").status_code == 200, "he may spend again")
+    assert gateway.post("/team/open/member/nobody/reset_spend", {"reset_to": 0}).status_code == 404
+
+
 def test_a_tag_has_a_budget(gateway: Gateway) -> None:
     assert gateway.post("/tag/new", {"name": "project-x", "max_budget": 1.5 * CENT}).status_code == 200
     body = {"model": "priced", "messages": [], "max_tokens": 10, "metadata": {"tags": ["project-x"]}}

@@ -167,6 +167,11 @@ CASES: dict[tuple[str, str], tuple[Ask, set[str]]] = {
     ("GET", "/config/field/info"): (lambda w, r, s: {"field_name": "store_model_in_db"}, {ADMIN, VIEWER}),
     ("GET", "/config/list"): (lambda w, r, s: {"config_type": "general_settings"}, {ADMIN, VIEWER}),
     ("POST", "/config/callback/delete"): (lambda w, r, s: {"callback_name": callback(w)}, {ADMIN}),
+    ("POST", "/team/{team_id}/member/{user_id}/reset_spend"): (
+        lambda w, r, s: {"path:team_id": f"team-{s}", "path:user_id": w.member(s), "reset_to": 0},
+        {ADMIN, HEAD, LEADER},
+    ),
+    ("POST", "/organization/info"): (lambda w, r, s: {"organizations": [f"org-{s}"]}, {ADMIN, VIEWER, HEAD}),
     ("GET", "/team/metadata_schema"): (lambda w, r, s: {}, EVERYBODY),
     ("GET", "/utils/model_info"): (lambda w, r, s: {"model": "gpt-4o"}, EVERYBODY),
     **{

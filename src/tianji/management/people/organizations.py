@@ -40,6 +40,12 @@ class Several(Struct, kw_only=True):
     organization_ids: list[str]
 
 
+class Named(Struct, kw_only=True):
+    """Which organizations are meant, by their ids."""
+
+    organizations: list[str]
+
+
 class Asked(Struct, kw_only=True):
     """Which organization is asked for."""
 
@@ -145,6 +151,15 @@ async def info(call: Call) -> Row:
     if not call.sees_all and row["organization_id"] not in call.caller.organizations:
         raise PermissionDenied("this organization is somebody else's; only its members may see it")
     return await _told_whole(call, row)
+
+
+async def several(call: Call) -> list[Row]:
+    """Describe organizations with their members and teams: those that are named and that the caller may see."""
+    rows = [await _found(call, name) for name in call.body(Named).organizations]
+    hidden = [row for row in rows if not call.sees_all and row["organization_id"] not in call.caller.organizations]
+    if hidden:
+        raise PermissionDenied("one of these organizations is somebody else's; only its members may see it")
+    return [await _told_whole(call, row) for row in rows]
 
 
 async def listed(call: Call) -> list[Row]:

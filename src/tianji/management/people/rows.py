@@ -55,6 +55,14 @@ FAMILIES: Final[dict[str, tuple[Row, ...]]] = {
         Row("POST", "/team/member_update", "team_members.update", Access.SELF, OWN, "Change a member of a team."),
         Row(
             "POST",
+            "/team/{team_id}/member/{user_id}/reset_spend",
+            "team_members.reset_spend",
+            Access.SELF,
+            OWN,
+            "Set what a member has spent in a team.",
+        ),
+        Row(
+            "POST",
             "/team/member_delete",
             "team_members.delete",
             Access.SELF,
@@ -98,7 +106,10 @@ FAMILIES: Final[dict[str, tuple[Row, ...]]] = {
             "Delete several.",
         ),
         Row("GET", "/organization/list", "organizations.listed", Access.INFO, OWN, "List organizations."),
-        Row("GET", "/organization/info", "organizations.info", Access.INFO, OWN, "Describe an organization."),
+        *(
+            Row(method, "/organization/info", function, Access.INFO, OWN, "Describe organizations.")
+            for method, function in (("GET", "organizations.info"), ("POST", "organizations.several"))
+        ),
         Row(
             "POST",
             "/organization/member_add",

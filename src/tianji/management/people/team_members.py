@@ -6,7 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from msgspec import UNSET, Struct
 
-from tianji.errors import ObjectNotFound, Unacceptable
+from tianji.errors import ObjectNotFound, PermissionDenied, Unacceptable
 from tianji.management.desk import Call, Row, converted
 from tianji.management.keys import writing as keys
 from tianji.management.keys.fields import Count, Names, Number, Table, Text
@@ -15,7 +15,8 @@ from tianji.management.people import membership, ownership
 from tianji.management.people.team_reading import found, told_membership, told_team
 from tianji.management.people.user_reading import told_member
 from tianji.management.wire import sent, stored
-from tianji.storage.tables import KEYS, TEAM_MEMBERS, USERS
+from tianji.money import to_dollars
+from tianji.storage.tables import BUDGETS, KEYS, TEAM_MEMBERS, USERS
 
 _LIMITS: Final = {  # a field of the request: the same in the member's budget
     "max_budget_in_team": "max_budget",
@@ -34,6 +35,12 @@ class Member(Struct, kw_only=True):
     user_id: str | None = None
     user_email: str | None = None
     role: str = "user"
+
+
+class Reset(Struct, kw_only=True):
+    """What a member is said to have spent, in dollars."""
+
+    reset_to: float
 
 
 class Addition(Struct, kw_only=True):
@@ -163,6 +170,29 @@ async def update(call: Call) -> Row:
     where = {"team_id": team["team_id"], "user_id": member["user_id"]}
     await call.update(TEAM_MEMBERS, where, **values)
     return {**_said(body), "user_id": member["user_id"]}
+
+
+async def reset_spend(call: Call) -> Row:
+    """Set what a member has spent in a team, downwards only, and not by himself."""
+    team = await found(call, call.params["team_id"])
+    ownership.require_team(call, team)
+    member = await _member(call, team, call.params["user_id"], None)
+    if member["user_id"] == call.caller.user_id and not call.admin:
+        raise PermissionDenied("what you have spent is for somebody else to say: ask another administrator")
+    wanted = stored("spend", call.body(Reset).reset_to)
+    if not 0 <= wanted <= member["spend"]:
+        raise Unacceptable("reset_to is from 0 to what was spent", param="reset_to")
+    call.change("user", member["user_id"])
+    where = {"team_id": team["team_id"], "user_id": member["user_id"]}
+    await call.update(TEAM_MEMBERS, where, spend=wanted)
+    budget = await call.one(BUDGETS, budget_id=member["budget_id"])
+    most = None if budget is None else budget["max_budget"]
+    return {
+        **where,
+        "spend": to_dollars(wanted),
+        "previous_spend": to_dollars(member["spend"]),
+        "max_budget": None if most is None else to_dollars(most),
+    }
 
 
 def _said(body: Struct) -> Row:
