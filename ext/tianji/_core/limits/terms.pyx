@@ -137,9 +137,10 @@ cdef class Terms:
             most = UNBOUND
         if self.most_output:
             most = min(most, self.most_output)
-        if not self.free:
-            most = min(most * min(times, MOST // max(most, 1)), MOST)
-            nano = self.dearest(body, prompt, most) if self.reserves else 0
+        if not self.free and self.reserves:
+            nano = self.dearest(body, prompt, min(most * min(times, MOST // max(most, 1)), MOST))
+        elif not self.free:
+            nano = 0
         admission.prepare(self.limits, prompt, min(answer * min(times, MOST // max(answer, 1)), MOST), nano, 1)
         return admission
 
