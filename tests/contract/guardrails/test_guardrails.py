@@ -123,6 +123,24 @@ def test_what_is_masked_goes_to_no_model(gateway: Gateway, mock: Mock, judge: Ju
     assert judge.texts() == [["tell me a secret now"]]
 
 
+@pytest.mark.parametrize("name", [name for name in BODIES if name != "cursor"])  # whose input is put elsewhere first
+def test_what_stands_in_extra_body_is_judged_as_what_it_replaces(
+    gateway: Gateway, mock: Mock, judge: Judge, name: str
+) -> None:
+    path, body = BODIES[name]
+    hidden = {key: value for key, value in body("tell me a secret now").items() if key != "model"}
+    answer = gateway.post(path, {**body("hi"), "extra_body": {**hidden, "model": "x"}, "guardrails": ["pre"]})
+    assert answer.status_code == 200, answer.text
+    assert f"tell me a {MASK} now" in sent(mock)
+    assert judge.texts() == [["tell me a secret now"]]
+
+
+def test_extra_body_may_ask_for_a_stream(gateway: Gateway, mock: Mock) -> None:
+    answer = ask(gateway, "hi", extra_body={"stream": True})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.text.endswith("data: [DONE]\n\n")
+
+
 @pytest.mark.parametrize("mode", ["pre", "during"])
 @pytest.mark.parametrize("name", BODIES)
 def test_a_request_that_is_refused_is_answered_in_its_dialect(

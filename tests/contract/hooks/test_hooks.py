@@ -93,7 +93,8 @@ def text_of(answer: httpx.Response) -> str:
 
 def told(folder: Path, kind: str, word: str = "") -> list[dict[str, Any]]:
     file = folder / "inner" / "told.jsonl"
-    events = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
+    events = [json.loads(line) for line in lines if line.endswith("\n")]  # the last may be under way
     return [event for event in events if event["kind"] == kind and word in json.dumps(event)]
 
 

@@ -245,11 +245,10 @@ cdef class Asked(Requester):
         cdef ObjectSpans spans = ObjectSpans.scan(self.exchange.body)
         cdef Py_ssize_t i
         cdef bytes name
-        cdef frozenset watched = self.table.watched
         self.spans = self.asked = spans
         for i in range(spans.count()):
             name = spans.name(i)
-            if name in watched or holds_cost(name):
+            if name in self.table.watched or holds_cost(name):
                 steers = True
         i = spans.find(b"model")
         if self.table.default_model is not None:
@@ -260,16 +259,17 @@ cdef class Asked(Requester):
             self.model = params.get("model", self.operation.default_model) if params else self.operation.default_model
         if steers or self.table.steers_all or self.exchange.logins is not None:
             self.steer = self.pipeline.steering(self.exchange, self.table, self.model)
+            if self.exchange.body is not spans.source:  # what `extra_body` holds is judged like everything else
+                self.spans = self.asked = spans = ObjectSpans.scan(self.exchange.body)
+                i = spans.find(b"model")
         if not self.model:
             raise InvalidRequest_("`model` is missing: name one of GET /v1/models", param="model")
         self.model_json = spans.raw(i) if i >= 0 else ENCODE(self.model)
         self.check_members(i < 0)
         if self.table.enforced and self.exchange.path:  # the gateway's own requests have none
             self.pipeline.courses.enforce(self.table.enforced, spans)
-        if self.operation.streams:
-            i = spans.find(b"stream")
-            self.stream = i >= 0 and spans.kind(i) == c"t"
-        self.stream = self.stream or self.operation.streamed
+        i = spans.find(b"stream") if self.operation.streams else -1
+        self.stream = self.operation.streamed or (i >= 0 and spans.kind(i) == c"t")
         return 0
 
     cdef int check_members(self, bint model_in_path) except -1:

@@ -18,6 +18,7 @@ from tianji.gateway.admission.demands import refuse_tags
 from tianji.gateway.admission.faults import requested_fault
 from tianji.gateway.admission.forwarding import Forwarding, Login, with_organization
 from tianji.gateway.compiled.reshaping import reshaped
+from tianji.providers.steps.parameters import CONTROL_FIELDS
 from tianji.routing.asked import MEMBERS as ROUTING_MEMBERS
 from tianji.routing.asked import read_request
 from tianji.routing.lar1 import TypedDeployments
@@ -182,6 +183,9 @@ class InFirstGroup(Protocol):
 def read_steering(exchange: Exchange, table: Table, model: str | None) -> Steering:
     """Read and check what `exchange` asks of the gateway.
 
+    What `extra_body` holds stands beside the other members of the exchange's body afterwards, so that whoever judges
+    the request judges what goes upstream.
+
     Raises AuthenticationFailed for members that only an operator may set, InvalidRequest for unusable values.
     """
     try:
@@ -221,7 +225,16 @@ def read_steering(exchange: Exchange, table: Table, model: str | None) -> Steeri
     # what is not usable is refused now, and not when something has failed
     table.router.switches.patience.priority(watched.get("priority"))
     read_request(model or "", watched, headers, any_credentials=table.trusts_clients)
+    if isinstance(watched.get("extra_body"), dict):
+        exchange.body, exchange.spool = _spread(raw), None
     return steering
+
+
+def _spread(raw: Mapping[str, msgspec.Raw]) -> bytes:
+    """Return a body with the members of its `extra_body` beside the others, but for those that steer the gateway."""
+    members = _members.decode(raw["extra_body"])
+    extra = {name: value for name, value in members.items() if name != "model" and name not in CONTROL_FIELDS}
+    return msgspec.json.encode({name: value for name, value in raw.items() if name != "extra_body"} | extra)
 
 
 def _refuse_address(members: Mapping[str, object]) -> None:
