@@ -258,6 +258,9 @@ SUPPORT: Final[Mapping[str, Support]] = MappingProxyType(
         ),
         "litellm_settings.post_call_rules": Support("partial", "no other deployment is tried after a refusal"),
         "litellm_settings.langfuse_enable_update_trace_keys": EXACT,
+        "litellm_settings.request_correlation_in_logs": Support(
+            "partial", "session_id is told in any case; a line of the log has the id of its call"
+        ),
         "litellm_settings.langfuse_default_tags": Support("exact", "cache_key is not known"),
         "litellm_settings.s3_callback_params": Support("partial", "prefixes hold a team's id; uploads do not adapt"),
         "litellm_settings.s3_audit_callback_params": Support("partial", "uploads do not adapt"),
