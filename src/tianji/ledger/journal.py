@@ -3,9 +3,9 @@
 A file is mapped and its blocks are reserved before it is used, so keeping an entry is no system call and no full disk
 can interrupt it. The next file is made by a thread while the one in use is half empty. That thread also touches pages
 before they are written: the first write to one waits for the file system while that commits, as it does for each
-transaction of the database. What was copied belongs to the kernel: killing the process loses nothing. A machine that
-loses its power may lose what neither the drain's last commit nor its last flush covered, a round of the drain at most
-(`tianji.ledger.drain`).
+transaction of the database. It does all of this bit by bit, since requests wait while it has their core. What was
+copied belongs to the kernel: killing the process loses nothing. A machine that loses its power may lose what neither
+the drain's last commit nor its last flush covered, a round of the drain at most (`tianji.ledger.drain`).
 
 The form: MAGIC, then records of length, CRC-32 and that many bytes; a length of zero ends them. The length is written
 first: a process that is killed while it copies leaves a torn record, of an answer that had not ended, and nothing
@@ -55,6 +55,7 @@ class Segment:
             os.posix_fallocate(file, 0, size)
             os.pwrite(file, MAGIC, 0)
             held = mmap.mmap(file, size)
+            held.madvise(mmap.MADV_RANDOM)  # the first touch would read all of it ahead: a millisecond on this core
             self.path = fresh.rename(folder / (name + suffix))
         except OSError:
             os.close(file)
@@ -81,6 +82,12 @@ def ready(folder: Path, size: int) -> Segment:
     segment.warmed = min(FIRST, size)
     segment.page.warm(0, segment.warmed)
     return segment
+
+
+def retire(segment: Segment) -> None:
+    """End a file that is full, without holding up who shares a core with this thread."""
+    segment.page.leave()
+    segment.seal()
 
 
 class Journal:
@@ -201,7 +208,7 @@ class Journal:
             self._complain(error)
             return False
         if self._segment is not None:
-            self._thread.submit(self._segment.seal)
+            self._thread.submit(retire, self._segment)
         self._segment = segment
         if self.fault is not None:
             log.warning("the ledger's journal can be written again; %d entries waited", len(self._waiting))

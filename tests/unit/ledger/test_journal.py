@@ -73,6 +73,29 @@ def test_an_older_entry_is_read() -> None:
     assert decoded(more) == entry(1)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody tells how memory is mapped")
+def test_the_first_touch_of_a_file_reads_none_of_it_ahead(folder: Path) -> None:
+    """The kernel would take the whole file at once, and whoever wakes up on this core would wait for that."""
+    journal = Journal(folder)
+    journal.prepare().result()
+    mapped = Path("/proc/self/smaps").read_text().partition(str(folder))[2]
+    assert " rr " in mapped[mapped.index("VmFlags:") :].partition("\n")[0]
+    journal.close()
+
+
+def test_a_file_that_is_full_is_ended_by_a_thread(folder: Path) -> None:
+    journal = Journal(folder, segment=1 << 14)
+    for number in range(400):
+        journal.append(entry(number))
+    journal._thread.submit(int).result()  # what that thread was given before is done
+    *full, _, _ = sorted(folder.iterdir())  # but for the one in use and the next
+    assert len(full) > 1
+    assert all(reading.is_over(file) for file in full)
+    assert all(file.stat().st_size < 1 << 14 for file in full)
+    assert everything(folder) == [entry(number) for number in range(400)]
+    journal.close()
+
+
 def test_entries_are_there_at_once_and_in_order(folder: Path) -> None:
     journal = Journal(folder)
     for number in range(20):

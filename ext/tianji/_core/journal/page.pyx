@@ -9,6 +9,7 @@ from libc.string cimport memcpy
 
 cdef extern from "fault_in.h":
     void fault_in(void* start, size_t size) noexcept nogil
+    void let_go(void* start, size_t size) noexcept nogil
 
 cdef extern from "crc32.h":
     void crc32_begin() noexcept
@@ -62,6 +63,17 @@ cdef class Page:
                 fault_in(<char*>held.buf + start, <size_t>(end - start))
         finally:
             PyBuffer_Release(&held)
+
+    def leave(self):
+        """Have the kernel take back what it gave, bit by bit, and write nothing any more.
+
+        The memory has to be a mapped file's, which keeps what was written. Unmapping all at once would hold up whoever
+        wakes up on the same core.
+        """
+        if self.start != NULL:
+            with nogil:
+                let_go(self.start, <size_t>self.end)
+            self.close()
 
     def write(self, bytes body not None):
         """Copy a record in; False when there is no room for it."""

@@ -83,6 +83,37 @@ def test_what_was_warmed_is_written_without_a_fault(tmp_path: Path) -> None:
         page.close()
 
 
+def test_a_page_that_was_left_takes_nothing_and_its_file_has_all(tmp_path: Path) -> None:
+    size = 200 * mmap.PAGESIZE + 5  # some pieces, and the last not whole
+    with (tmp_path / "file").open("w+b") as file:
+        file.truncate(size)
+        memory = mmap.mmap(file.fileno(), size)
+        page = Page(memory, 3)
+        while page.write(b"x" * 999):
+            pass
+        before = memory[:]
+        page.leave()
+        assert not page.write(b"")
+        page.leave()
+        memory.close()  # nobody holds it any more
+        assert (tmp_path / "file").read_bytes() == before
+
+
+def test_memory_that_was_left_is_not_the_process_s_any_more(tmp_path: Path) -> None:
+    size = 1024 * mmap.PAGESIZE
+    with (tmp_path / "file").open("w+b") as file:
+        file.truncate(size)
+        memory = mmap.mmap(file.fileno(), size)
+        page = Page(memory, 0)
+        page.warm(0, size)
+        before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+        page.leave()
+        for at in range(0, size, mmap.PAGESIZE):
+            memory[at] = 1
+        assert resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before > 30  # the kernel maps 16 around one
+        memory.close()
+
+
 def test_memory_that_is_being_warmed_is_not_unmapped() -> None:
     memory = mmap.mmap(-1, 64 << 20)
     page = Page(memory, 0)
