@@ -21,23 +21,26 @@ from bench.macro.stats import percentile
 BINS: Final = 200  # between a time and one that is e times as long: each is half a percent wide
 DRAWS: Final = 1000
 SURE: Final = 0.95
-MEANS: Final = ("worker", "waits", "books", "teller", "late", "stolen", "told")
+MEANS: Final = ("worker", "waits", "books", "teller", "late", "left out", "stolen", "told")
 USUAL: Final = "usual p99"
 """The geometric mean of the p99s of the turns: that of a usual turn, where the p99 of all is that of the slowest."""
-FIGURES: Final = ("p50", "p99", USUAL, *MEANS)
+WHOLE: Final = "whole p50", "whole p99"
+FIGURES: Final = ("p50", "p99", USUAL, *WHOLE, *MEANS)
 
 
 @dataclass(frozen=True)
 class Turn:
     """What was seen of one gateway in one pass, in microseconds.
 
-    times: how many answers took how long, by number of the bin
+    away: how many requests took the gateway how long, by number of the bin; whole: likewise, from when they were due
+    until the client had read the answer, with what client and upstream were late
     means: CPU of a request by who had it, and how long the worker could have run while others had its core; and the p99
-    of how late the client itself came to a request; for how long the machine's host had its cores; and events that the
-    healthy destination has got for each request
+    of how late the client itself came to a request, and how many of a thousand it left out; for how long the machine's
+    host had its cores; and events that the healthy destination has got for each request
     """
 
-    times: Mapping[int, int]
+    away: Mapping[int, int]
+    whole: Mapping[int, int]
     means: Mapping[str, float]
 
 
@@ -58,32 +61,26 @@ def written(passes: Sequence[Pass], file: Path) -> None:
 def read(file: Path) -> list[Pass]:
     """Return the passes of a file. Raises OSError and ValueError."""
     return [
-        {told: Turn({int(key): n for key, n in turn["times"].items()}, turn["means"]) for told, turn in each.items()}
+        {told: Turn(_bins(turn["away"]), _bins(turn["whole"]), turn["means"]) for told, turn in each.items()}
         for each in json.loads(file.read_text())
     ]
 
 
-class Gateway:
-    """All turns of one, of which each has a weight when something is asked: how often it was drawn."""
+def _bins(kept: Mapping[str, int]) -> dict[int, int]:
+    return {int(number): count for number, count in kept.items()}
 
-    def __init__(self, turns: Sequence[Turn]) -> None:
-        self._means = {name: [turn.means[name] for turn in turns] for name in MEANS}
-        self._bins = sorted(set().union(*(turn.times for turn in turns)))
-        columns = ([turn.times.get(number, 0) for number in self._bins] for turn in turns)
+
+class _Times:
+    """Those of all turns of one gateway: `turns` has how many there were in each bin."""
+
+    def __init__(self, turns: Sequence[Mapping[int, int]]) -> None:
+        self._bins = sorted(set().union(*turns))
+        columns = ([turn.get(number, 0) for number in self._bins] for turn in turns)
         self._below = list(zip(*(accumulate(column) for column in columns), strict=True))
 
-        each = ([int(one == at) for one in range(len(turns))] for at in range(len(turns)))
-        self._logs = [math.log(self._percentile(0.99, alone)) for alone in each]
+    def percentile(self, share: float, weights: Sequence[int]) -> float:
+        """Return that of all turns together, as often as each was drawn."""
 
-    def figure(self, name: str, weights: Sequence[int]) -> float:
-        """Return a mean of the turns, or a percentile of all their requests together."""
-        if name == USUAL:
-            return math.exp(sum(map(mul, weights, self._logs)) / sum(weights))
-        if name in self._means:
-            return sum(map(mul, weights, self._means[name])) / sum(weights)
-        return self._percentile(float(name[1:]) / 100, weights)
-
-    def _percentile(self, share: float, weights: Sequence[int]) -> float:
         def up_to(at: int) -> int:
             return sum(map(mul, weights, self._below[at]))
 
@@ -91,6 +88,25 @@ class Gateway:
         at = bisect_left(range(len(self._bins)), wanted, key=up_to)
         before = up_to(at - 1) if at else 0
         return math.exp((self._bins[at] + (wanted - before) / (up_to(at) - before)) / BINS)
+
+
+class Gateway:
+    """All turns of one, of which each has a weight when something is asked: how often it was drawn."""
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        self._means = {name: [turn.means[name] for turn in turns] for name in MEANS}
+        self._away, self._whole = _Times([turn.away for turn in turns]), _Times([turn.whole for turn in turns])
+        each = ([int(one == at) for one in range(len(turns))] for at in range(len(turns)))
+        self._logs = [math.log(self._away.percentile(0.99, alone)) for alone in each]
+
+    def figure(self, name: str, weights: Sequence[int]) -> float:
+        """Return a mean of the turns, or a percentile of all their requests together."""
+        if name == USUAL:
+            return math.exp(sum(map(mul, weights, self._logs)) / sum(weights))
+        if name in self._means:
+            return sum(map(mul, weights, self._means[name])) / sum(weights)
+        times = self._whole if name in WHOLE else self._away
+        return times.percentile(float(name.rpartition("p")[2]) / 100, weights)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ class Seen:
 
     answers: int  # that count
     asked: int  # in all
+    left_out: int  # that were due when the driver could not ask, and never were asked
     failures: int
     p50: float
     p99: float
@@ -32,10 +33,10 @@ class Seen:
     @classmethod
     def read(cls, line: str) -> "Seen":
         """Read the line in which `open.c` tells it."""
-        *numbers, problem = line.rstrip("\n").split(" ", 10)
-        answers, asked, failures, p50, p99, p999, longest, late, lasted, busy = map(int, numbers)
+        *numbers, problem = line.rstrip("\n").split(" ", 11)
+        answers, asked, left_out, failures, p50, p99, p999, longest, late, lasted, busy = map(int, numbers)
         times = (each / 1e3 for each in (p50, p99, p999, longest, late))
-        return cls(answers, asked, failures, *times, lasted / 1e9, busy / 1e3, problem)
+        return cls(answers, asked, left_out, failures, *times, lasted / 1e9, busy / 1e3, problem)
 
 
 class Driver:
@@ -99,7 +100,15 @@ class Driver:
 
     def times(self) -> Sequence[int]:
         """Return how long each answer took that counted in the last loop, in nanoseconds and in order of length."""
-        return array("Q", self._times.read_bytes())
+        return self._kept()[0]
+
+    def away(self) -> Sequence[int]:
+        """Return likewise how long requests were away, without what the driver took: see `open.c`."""
+        return self._kept()[1]
+
+    def _kept(self) -> tuple[Sequence[int], Sequence[int]]:
+        both = array("Q", self._times.read_bytes())
+        return both[: len(both) // 2], both[len(both) // 2 :]
 
     def close(self) -> None:
         if self._child.poll() is None:

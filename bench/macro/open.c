@@ -12,16 +12,20 @@
    connections as are free. Who finds none free waits in order, and its time counts from when it was due. Every answer
    must have status 200 and SIZE bytes. While requests are due the thread never sleeps, so that nobody need wake it and it has no
    share in how late an answer is noticed. With `sleeping` it does until something is due or there, which leaves the rest of its
-   core to others.
+   core to others. Held up by these until several requests are due it leaves out all but the last: asked all at once, they would
+   wait for each other, of which who is asked knows nothing.
 
    They are asked in BURSTS of less than a second, of each of which the last COUNTED_MS count, with a rest of REST_MS before
    each, in which the kernel gives others what it owes them: of a thread that has real-time priority it would otherwise take a
    twentieth of each second, all at once.
 
    The times of those that count go into the file TIMES in order of their length, each 8 bytes of this machine, nanoseconds.
+   Behind them stand as many in their own order: how long requests were away, without what this program took. That is from when a
+   request was sent until the kernel had its answer. Where REQUEST has "#00", for which each connection puts its own number, it is
+   also without the time from when the kernel had it for the upstream until that answered.
 
    Prints "begin" before the first rest and "end" after the last answer, then a line: answers that count, requests asked in
-   all, those that failed; of the times of the counted p50, p99, p99.9 and the longest, p99 of how late this thread itself came to
+   all, those left out, those that failed; of the times of the counted p50, p99, p99.9 and the longest, p99 of how late this thread itself came to
    a request, and how long the bursts lasted, all in nanoseconds; how much of them this thread had something to do, in thousandths; and
    what the first failure was. Exit code 1 with a message when it can do nothing. */
 
@@ -51,6 +55,8 @@ struct peer {
     int fd;
     enum kind kind;
     uint64_t due; /* when the request that waits for its answer was; 0: none does */
+    uint64_t sent, here; /* when it was asked, by the wall's clock, and for how long it was here, as the upstream's */
+    uint64_t had;        /* when the kernel had what was read last, by that clock */
     size_t filled;
     size_t rest; /* of a request that is longer than the room: bytes to come, of which nothing is kept but the first HEAD */
     char room[ROOM];
@@ -74,14 +80,15 @@ static struct {
     struct bytes request;
     int port;
     size_t size; /* of the payload of a good answer */
-    struct peer *live[CONNECTIONS], *idle[CONNECTIONS];
+    char *mark; /* the number in the request; NULL: it has none */
+    struct peer *live[CONNECTIONS], *idle[CONNECTIONS], *asking[CONNECTIONS]; /* the last: by the number in the request */
     int lives, idles;
     uint64_t *waiting; /* when those were due that found no connection, as far as they have not been asked */
     size_t first, last;
     uint64_t counted; /* what was due before is not counted */
-    uint64_t asked, ended, failed, busy, lasted;
+    uint64_t asked, left_out, ended, failed, busy, lasted;
     char failure[120];
-    struct times taken, late;
+    struct times taken, away, late;
 } run;
 
 static struct bytes content(const char *path)
@@ -137,6 +144,8 @@ static struct peer *meet(int fd, enum kind kind)
     peer->kind = kind;
     if (kind >= UPSTREAM && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
         fail("TCP_NODELAY: %s", strerror(errno));
+    if (kind >= UPSTREAM && setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0)
+        fail("SO_TIMESTAMPNS: %s", strerror(errno));
     if (epoll_ctl(upstream.epoll, EPOLL_CTL_ADD, fd, &wanted) != 0)
         fail("epoll: %s", strerror(errno));
     return peer;
@@ -154,9 +163,56 @@ static void listen_somewhere(void)
     fflush(stdout);
 }
 
+static uint64_t nanoseconds(const struct timespec *at)
+{
+    return (uint64_t)at->tv_sec * 1000 * MS + (uint64_t)at->tv_nsec;
+}
+
+/* The moment by the clock that the kernel stamps packets with. */
+static uint64_t wall(void)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_REALTIME, &at);
+    return nanoseconds(&at);
+}
+
+/* Read as recv(2) does, and note when the kernel had it; where that is not told, it is now. */
+static ssize_t receive(struct peer *peer, char *room, size_t most)
+{
+    _Alignas(struct cmsghdr) char told[CMSG_SPACE(sizeof(struct timespec))];
+    struct iovec there = {room, most};
+    struct msghdr message = {.msg_iov = &there, .msg_iovlen = 1, .msg_control = told, .msg_controllen = sizeof told};
+    const ssize_t size = recvmsg(peer->fd, &message, MSG_DONTWAIT);
+    if (size <= 0)
+        return size;
+    const struct cmsghdr *first = CMSG_FIRSTHDR(&message);
+    peer->had = wall();
+    if (first != NULL && first->cmsg_level == SOL_SOCKET && first->cmsg_type == SCM_TIMESTAMPNS) {
+        struct timespec at;
+        memcpy(&at, CMSG_DATA(first), sizeof at);
+        peer->had = nanoseconds(&at);
+    }
+    return size;
+}
+
+/* Put the number of who asks into the request. */
+static void sign(struct peer *peer)
+{
+    int number = 0;
+    while (run.live[number] != peer)
+        number++;
+    run.mark[0] = (char)('0' + number / 10);
+    run.mark[1] = (char)('0' + number % 10);
+    run.asking[number] = peer;
+}
+
 static void ask(struct peer *peer, uint64_t due)
 {
     peer->due = due;
+    peer->here = 0;
+    if (run.mark != NULL)
+        sign(peer);
+    peer->sent = wall();
     if (send(peer->fd, run.request.all, run.request.size, MSG_NOSIGNAL) != (ssize_t)run.request.size)
         shutdown(peer->fd, SHUT_RDWR); /* it is told as the end of the connection */
 }
@@ -182,6 +238,9 @@ static void leave(struct peer *peer)
     if (peer->kind == CLIENT) {
         forget(run.live, &run.lives, peer);
         forget(run.idle, &run.idles, peer);
+        for (int i = 0; i < CONNECTIONS; i++)
+            if (run.asking[i] == peer)
+                run.asking[i] = NULL;
         if (peer->due != 0) {
             run.ended++;
             failed("the connection was lost");
@@ -200,8 +259,10 @@ static int answered(struct peer *peer, size_t payload)
     run.ended++;
     if (status != 200 || payload != run.size)
         failed("status %d, %zu bytes where %zu were due", status, payload, run.size);
-    else if (peer->due >= run.counted)
+    else if (peer->due >= run.counted) {
         note(&run.taken, peer->due, now());
+        note(&run.away, peer->sent + peer->here, peer->had);
+    }
     peer->due = 0;
     if (run.first < run.last)
         ask(peer, run.waiting[run.first++]);
@@ -216,6 +277,15 @@ static int says(const struct peer *peer, const char *word)
     return end != NULL && memmem(peer->room, (size_t)(end - peer->room), word, strlen(word)) != NULL;
 }
 
+/* Note for whoever has asked how long his request was here. */
+static void passed(const struct peer *peer)
+{
+    const char *mark = run.mark == NULL ? NULL : memmem(peer->room, peer->filled, "#", 1);
+    const int number = mark == NULL ? -1 : atoi(mark + 1);
+    if (number >= 0 && number < CONNECTIONS && run.asking[number] != NULL)
+        run.asking[number]->here += wall() - peer->had;
+}
+
 static int answer(struct peer *peer)
 {
     const struct bytes *said = says(peer, "/messages") ? &upstream.messages : &upstream.chat;
@@ -223,6 +293,8 @@ static int answer(struct peer *peer)
         return 1;
     if (says(peer, "/half") && upstream.halves++ % 2 == 0)
         return send(peer->fd, FAILED, strlen(FAILED), MSG_NOSIGNAL) == (ssize_t)strlen(FAILED);
+    if (!says(peer, "/half") && !says(peer, "/healthy")) /* who is told of a request gets its number, too */
+        passed(peer);
     return send(peer->fd, said->all, said->size, MSG_NOSIGNAL) == (ssize_t)said->size;
 }
 
@@ -256,7 +328,7 @@ static void read_from(struct peer *peer)
         meet(accept(peer->fd, NULL, NULL), UPSTREAM);
         return;
     }
-    const ssize_t size = recv(peer->fd, peer->room + peer->filled, ROOM - 1 - peer->filled, MSG_DONTWAIT);
+    const ssize_t size = receive(peer, peer->room + peer->filled, ROOM - 1 - peer->filled);
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (size <= 0) {
@@ -342,6 +414,8 @@ static void ask_for(double rate, uint64_t counted)
         int busy = turn(0, NULL);
         /* one at a time: whoever is behind reads, too */
         if (now() >= due) {
+            for (uint64_t next; upstream.sleeping && (next = due + (uint64_t)gap) < end && now() >= next; due = next, number++)
+                run.left_out++;
             run.asked++;
             if (due >= run.counted)
                 note(&run.late, due, now());
@@ -377,20 +451,26 @@ static unsigned long long share(const struct times *times, double of)
     return times->count == 0 ? 0 : times->all[(size_t)(of * (double)(times->count - 1))];
 }
 
+static int written(const struct times *times, FILE *file)
+{
+    return fwrite(times->all, sizeof *times->all, times->count, file) == times->count;
+}
+
 static void keep(const char *path)
 {
     FILE *file = fopen(path, "wb");
-    if (file == NULL || fwrite(run.taken.all, sizeof *run.taken.all, run.taken.count, file) != run.taken.count || fclose(file))
+    if (file == NULL || !written(&run.taken, file) || !written(&run.away, file) || fclose(file))
         fail("%s: cannot be written: %s", path, strerror(errno));
 }
 
 static void tell(const char *times)
 {
     qsort(run.taken.all, run.taken.count, sizeof *run.taken.all, compare);
+    qsort(run.away.all, run.away.count, sizeof *run.away.all, compare);
     qsort(run.late.all, run.late.count, sizeof *run.late.all, compare);
     keep(times);
-    printf("%zu %llu %llu %llu %llu %llu %llu %llu %llu %llu %s\n", run.taken.count, (unsigned long long)run.asked,
-           (unsigned long long)run.failed, share(&run.taken, 0.5), share(&run.taken, 0.99), share(&run.taken, 0.999),
+    printf("%zu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %s\n", run.taken.count, (unsigned long long)run.asked,
+           (unsigned long long)run.left_out, (unsigned long long)run.failed, share(&run.taken, 0.5), share(&run.taken, 0.99), share(&run.taken, 0.999),
            share(&run.taken, 1), share(&run.late, 0.99), (unsigned long long)run.lasted,
            (unsigned long long)(run.lasted ? 1000 * run.busy / run.lasted : 0), run.failure);
 }
@@ -412,8 +492,11 @@ static void obey(const char *order)
                times) != 8)
         fail("no order: %s", order);
     run.request = content(path);
-    run.taken.most = run.late.most = (size_t)(rate * (double)bursts * (double)(counted_ms + 10) / 1000) + 1;
+    if ((run.mark = memmem(run.request.all, run.request.size, "#00", 3)) != NULL)
+        run.mark++;
+    run.taken.most = run.away.most = run.late.most = (size_t)(rate * (double)bursts * (double)(counted_ms + 10) / 1000) + 1;
     run.taken.all = got(calloc(run.taken.most, sizeof *run.taken.all));
+    run.away.all = got(calloc(run.away.most, sizeof *run.away.all));
     run.late.all = got(calloc(run.late.most, sizeof *run.late.all));
     run.waiting = got(calloc((size_t)(rate * (double)(counted_ms + WARM_UP_MS + 10) / 1000) + 1, sizeof *run.waiting));
     puts("begin");
@@ -427,7 +510,7 @@ static void obey(const char *order)
     tell(times);
     fflush(stdout);
     part();
-    free(run.request.all), free(run.taken.all), free(run.late.all), free(run.waiting);
+    free(run.request.all), free(run.taken.all), free(run.away.all), free(run.late.all), free(run.waiting);
 }
 
 int main(int count, char **words)

@@ -1,6 +1,8 @@
 """The open loop in C: what it asks and answers, beside a server that is as slow and as wrong as it is told to be."""
 
+import operator
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -23,9 +25,11 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
         yield running
 
 
-def ask(driver: Driver, port: int, size: int, rate: float = 500, seconds: float = 0.2) -> Seen:
+def ask(
+    driver: Driver, port: int, size: int, rate: float = 500, seconds: float = 0.2, request: bytes = REQUEST
+) -> Seen:
     marks: list[int] = []
-    seen = driver.ask(port, REQUEST, size, rate, seconds, lambda: marks.append(1))
+    seen = driver.ask(port, request, size, rate, seconds, lambda: marks.append(1))
     assert len(marks) == 2
     return seen
 
@@ -81,16 +85,16 @@ def test_nobody_there_is_the_end(tmp_path: Path) -> None:
             ask(driver, bound.getsockname()[1], 4)
 
 
-def serve(answer: Callable[[socket.socket, int], None]) -> tuple[int, socket.socket]:
-    """Have `answer(connection, number)` called for each request of each connection, in threads; return the port."""
+def serve(answer: Callable[[socket.socket, int, bytes], None]) -> tuple[int, socket.socket]:
+    """Have `answer(connection, number, request)` called for each request, in threads; return the port."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     numbers = iter(range(1 << 30))
 
     def talk(connection: socket.socket) -> None:
         with connection:
             try:
-                while connection.recv(4096):
-                    answer(connection, next(numbers))
+                while request := connection.recv(4096):
+                    answer(connection, next(numbers), request)
             except OSError:
                 pass
 
@@ -110,7 +114,7 @@ def test_a_wait_counts_from_when_a_request_was_due(driver: Driver) -> None:
     turn = threading.Lock()
     slow = threading.Event()
 
-    def answer(connection: socket.socket, _: int) -> None:
+    def answer(connection: socket.socket, _: int, __: bytes) -> None:
         with turn:
             slow.wait(0.005)
             connection.sendall(FIXED)
@@ -126,7 +130,7 @@ def test_a_wait_counts_from_when_a_request_was_due(driver: Driver) -> None:
 
 @pytest.mark.parametrize("whole", [CHUNKED, FIXED])
 def test_answers_are_read_at_any_cuts(driver: Driver, whole: bytes) -> None:
-    def answer(connection: socket.socket, number: int) -> None:
+    def answer(connection: socket.socket, number: int, _: bytes) -> None:
         cut = number % (len(whole) - 1) + 1
         connection.sendall(whole[:cut])
         connection.sendall(whole[cut:])
@@ -139,7 +143,7 @@ def test_answers_are_read_at_any_cuts(driver: Driver, whole: bytes) -> None:
 
 
 def test_what_is_lost_or_refused_is_counted(driver: Driver) -> None:
-    def answer(connection: socket.socket, number: int) -> None:
+    def answer(connection: socket.socket, number: int, _: bytes) -> None:
         if number == 10:
             connection.sendall(b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n")
         elif number == 20:
@@ -155,7 +159,7 @@ def test_what_is_lost_or_refused_is_counted(driver: Driver) -> None:
 
 
 def test_a_server_that_cuts_all_off_ends_it(driver: Driver) -> None:
-    port, listener = serve(lambda connection, _: connection.shutdown(socket.SHUT_RDWR))
+    port, listener = serve(lambda connection, _, __: connection.shutdown(socket.SHUT_RDWR))
     with listener:
         seen = ask(driver, port, 7, rate=1000)
     assert (seen.answers, seen.failures) == (0, seen.asked)
@@ -186,3 +190,28 @@ def test_each_time_that_counts_can_be_read(driver: Driver) -> None:
     assert len(times) == seen.answers
     assert list(times) == sorted(times)
     assert times[-1] / 1e3 == seen.longest
+    away = driver.away()
+    assert list(away) == sorted(away)
+    assert len(away) == len(times)
+
+
+def test_what_the_driver_takes_as_the_upstream_is_not_in_the_time_of_who_asked_it(driver: Driver) -> None:
+    """It stands still when it is asked for what it asks itself, and goes on after 20 ms."""
+    turn, slow = threading.Lock(), threading.Event()
+
+    def relay(connection: socket.socket, _: int, request: bytes) -> None:
+        with turn, socket.create_connection(("127.0.0.1", own_port(driver)), timeout=10) as upstream:
+            os.kill(driver.pid, signal.SIGSTOP)
+            try:
+                upstream.sendall(request)
+                slow.wait(0.02)
+            finally:
+                os.kill(driver.pid, signal.SIGCONT)
+            upstream.recv(4096)
+        connection.sendall(FIXED)
+
+    port, listener = serve(relay)
+    with listener:
+        seen = ask(driver, port, 7, rate=30, request=REQUEST.replace(b"demo", b"#00o"))
+    assert (seen.failures, seen.problem) == (0, "")
+    assert min(map(operator.sub, driver.times(), driver.away())) > 20_000_000
