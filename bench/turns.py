@@ -48,6 +48,12 @@ Pass = Mapping[str, Turn]
 """The turns that lay beside each other, by who was told."""
 
 
+def together(one: Turn, other: Turn) -> Turn:
+    """Return two turns of gateways that do the same as one."""
+    means = {name: (mean + other.means[name]) / 2 for name, mean in one.means.items()}
+    return Turn(Counter(one.away) + Counter(other.away), Counter(one.whole) + Counter(other.whole), means)
+
+
 def binned(nanoseconds: Iterable[int]) -> dict[int, int]:
     """Return how many of these times are in each bin."""
     return dict(Counter(int(math.log(each / 1e3) * BINS) for each in nanoseconds))

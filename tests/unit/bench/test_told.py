@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from bench.macro.stats import percentile
-from bench.told import BOUND, NOBODY, TOLD, report
-from bench.turns import MEANS, USUAL, WHOLE, Gateway, Pass, Turn, binned, moved, read, written
+from bench.told import BOUND, TOLD, report
+from bench.turns import MEANS, USUAL, WHOLE, Gateway, Pass, Turn, binned, moved, read, together, written
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,4 +77,23 @@ def test_each_comparison_is_told_with_its_verdict() -> None:
     assert report(passes, lines.append) == [True, True, False]
     verdicts = [line.rpartition(": ")[2] for line in lines if ", p99: " in line]
     assert verdicts == ["within 5%", "within 5%", "beyond 5%"]
-    assert f"against {NOBODY}, {PASSES} passes" in "\n".join(lines)
+    assert f"{PASSES} passes" in "\n".join(lines)
+
+
+def test_who_tells_stands_against_both_that_tell_nobody() -> None:
+    """The slowest of both together are those of the one that is slower by half."""
+    dice = random.Random(4)
+    more = dict(zip(TOLD, (1.0, 1.5, 1.0, 1.5), strict=True))
+    passes = [{title: turn(dice, 100 * more[title]) for title in TOLD} for _ in range(PASSES)]
+    lines: list[str] = []
+    assert report(passes, lines.append)[:2] == [False, True]
+    by = {
+        line.partition(":")[0]: float(line.partition(": ")[2].partition("%")[0]) for line in lines if ", p99: " in line
+    }
+    assert [*by.values()] == pytest.approx([50, -33, 0], abs=6)
+
+
+def test_two_turns_are_one_of_all_their_requests() -> None:
+    both = together(alike([1000, 2000], 10.0), alike([1000] * 3, 20.0))
+    assert sorted(both.away.values()) == sorted(both.whole.values()) == [1, 4]
+    assert set(both.means.values()) == {15.0}
