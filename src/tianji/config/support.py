@@ -44,10 +44,9 @@ _EXACT_PARAMS: Final = (
 )
 _EXACT_INFO: Final = (
     "id mode requires_env supported_environments order cooldown_time allowed_fails allowed_fails_policy blocked "
-    "enable_tag_filtering allow_fail_open max_tokens max_input_tokens max_output_tokens team_id "
-    "team_public_model_name access_groups litellm_routing_preferences adaptive_router_preferences "
-    "health_check_model health_check_timeout health_check_params health_check_voice health_check_max_tokens "
-    "disable_background_health_check"
+    "enable_tag_filtering allow_fail_open max_tokens max_input_tokens max_output_tokens team_id team_public_model_name "
+    "access_groups litellm_routing_preferences adaptive_router_preferences health_check_model health_check_timeout "
+    "health_check_params health_check_voice health_check_max_tokens disable_background_health_check"
 )
 _ABILITIES: Final = (
     "function_calling tool_choice response_schema vision image_input audio_input audio_output pdf_input video_input "
@@ -115,7 +114,6 @@ _CHECKS: Final = Support(
     "partial",
     "enforce_model_rate_limits, prompt_caching, deployment_affinity and session_affinity; the others have no effect",
 )
-
 _DESTINATIONS: Final = Support("exact", "for models of the database; the file itself may name any host")
 _MANAGER: Final = Support("exact", "for names that the configuration refers to")
 _MANAGED: Final = Support("exact", "refresh_interval says when changed values are taken")
@@ -129,7 +127,6 @@ _CLIENTS: Final = Support("partial", "a client's api_key is taken; where request
 _BUDGET: Final = Support(
     "partial", "machines with a Redis in common share it; what is under way is paid for all the same"
 )
-
 _TOLD: Final = Support(
     "partial",
     "vendors that take HTTP or OTLP, object stores, queues and code of one's own are told; what is not served is said "

