@@ -24,18 +24,19 @@ from tianji.objects.places import Place
 from tianji.objects.tally import Tally
 from tianji.objects.tuning import tuning_bill
 from tianji.objects.videos import veo
-from tianji.objects.videos.filming import FILMINGS
+from tianji.objects.videos.ways import FILMINGS, VENDORS
 
 NAMES = {
     "videos": """id name uri done response error code message generatedSamples videos video raiMediaFilteredReasons
-    generateVideoResponse seconds size parameters durationSeconds sampleCount prompt input_reference image_url""",
+    generateVideoResponse seconds size parameters durationSeconds sampleCount prompt input_reference image_url
+    task output task_id task_status video_url content url status request_id duration resolution progress""",
     "files": """id file filename size_bytes created_at expirationTime createTime sizeBytes uri displayName state""",
     "names": """id object data first_id last_id file_id file_ids type run_id eval_id batch_id""",
     "bills": """per_model_usage model_name prompt_tokens completion_tokens cached_tokens status trained_tokens model
     hyperparameters n_epochs usage message result""",
     "lots": "requests custom_id params model",
 }
-OBJECTS = st.sampled_from([*BY_OBJECT, "list", "file_id"])
+OBJECTS = st.sampled_from([*BY_OBJECT, "list", "file_id", "RUNNING", "succeeded", "COMPLETED"])
 LEAVES = st.none() | st.booleans() | st.sampled_from([10**400, -(10**400), 1e308, "9" * 5000, "2026-01-01"]) | OBJECTS
 
 
@@ -64,7 +65,8 @@ SEAL, CALLER = Seal("salt"), Identity(role=None, user_id=None, key="one")
 def test_videos(films: Any, answer: dict[str, Any], asked: dict[str, Any]) -> None:
     filming = FILMINGS[films]
     for call in (
-        lambda: filming.made(answer, asked),
+        lambda: filming.made("m/n", answer, asked),
+        lambda: filming.resolution(asked),
         lambda: filming.making(PLACE, "m", "/videos", asked, None).length,
         lambda: veo.state(answer),
         lambda: veo.samples(answer),
@@ -77,6 +79,17 @@ def test_videos(films: Any, answer: dict[str, Any], asked: dict[str, Any]) -> No
         assert math.isfinite(min(86400.0, filming.length(asked)))
     except TianjiError:
         return
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@given(answer=members("videos"))
+def test_tasks(vendor: str, answer: dict[str, Any]) -> None:
+    said = VENDORS[vendor]
+    for call in (lambda: said.state(answer), lambda: said.url(answer), lambda: said.look(said.name("m/n", answer))):
+        try:
+            msgspec.json.encode(call())
+        except TianjiError:
+            continue
 
 
 @given(

@@ -34,6 +34,7 @@ async def told(handler: Compiled, match: Any, client: Exchange, body: Json) -> A
         if client.gone and not ended.done():
             exchange.leave()
             return 499, [], b""
+    client.account, client.call_id = exchange.account, exchange.call_id  # who answered, which is logged and kept
     return ended.result()
 
 

@@ -50,7 +50,7 @@ class Filming:
         """Return how many seconds a video has, or is to have."""
         try:
             return max(0.0, float(members.get("seconds") or self.seconds))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return float(self.seconds)
 
     def resolution(self, members: Mapping[str, Any]) -> str:

@@ -41,7 +41,7 @@ class Runway(Vendor):
         """Return how far a task is."""
         found = told(_STATES, answer.get("status"), answer.get("failureCode"), answer.get("failure"))
         progress = answer.get("progress")
-        if found["status"] == "in_progress" and isinstance(progress, int | float):
+        if found["status"] == "in_progress" and isinstance(progress, int | float) and 0 <= progress <= 1:
             found["progress"] = round(100 * progress)
         return found
 
