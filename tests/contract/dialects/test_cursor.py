@@ -56,7 +56,7 @@ def test_what_is_asked_as_a_response_is_answered_as_chat(gateway: Gateway, mock:
 def test_its_stream_is_one_of_chat(gateway: Gateway) -> None:
     *chunks, last = events(gateway.post(PATHS[0], {**ASKED, "stream": True}).text)
     assert last == "[DONE]"
-    assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
+    assert [chunk for chunk in chunks if chunk.get("object") != "chat.completion.chunk"] == []
     assert chunks[-1]["usage"]["completion_tokens"] > 0
 
 

@@ -104,7 +104,7 @@ MANAGING = frozenset(
         "organizations", "customers", "budgets", "tags", "model management", "access groups", "coordination",
         "cache settings", "audit", "mcp servers", "adaptive routers", "configuration",
         "fallbacks", "pass-through endpoints", "activity", "spend", "exports", "credentials", "scim",
-        "sign-in", "documentation",
+        "sign-in", "documentation", "public", "pages of settings",
     }
 )  # fmt: skip
 """Families of routes that manage the gateway, or count tokens, which is done here."""

@@ -197,7 +197,7 @@ def test_every_route_says_how_it_is_guarded(gateway: Gateway) -> None:
             manages = tags[0] in MANAGING or (tags[0] == "guardrails" and ("post", path) not in known)
             if not (manages or LEADING_THROUGH in tags or (method, path) in known):
                 unknown.append((method, path))
-    assert unknown == [], "say in guarded_routes.py how they are guarded, or that nothing is said on them"
+    assert unknown == [], f"{unknown}: say in guarded_routes.py how they are guarded, or that nothing is said on them"
     assert known - seen == set(), "there are no such routes any more"
     assert SILENT.isdisjoint(frozenset().union(*GUARDED.values()))
 

