@@ -179,6 +179,16 @@ def test_a_stream_that_its_client_leaves_is_paid_for(gateway: Gateway, mock: Moc
     assert Fraction("0.002") < spent(gateway) - before < Fraction("0.004"), "the prompt, and what came of the answer"
 
 
+def test_a_stream_that_is_cut_before_its_upstream_has_counted_is_paid_for(gateway: Gateway, mock: Mock) -> None:
+    none = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    event = {"choices": [{"index": 0, "delta": {"content": "x"}}], "usage": none}
+    mock.control({"events": [json.dumps(event)] * 100, "no_done": True})
+    before = spent(gateway)
+    assert "error" in gateway.chat({**LONG, "model": "own", "stream": True}).text
+    eventually(lambda: spent(gateway) > before, "it is counted")
+    assert Fraction("0.0022") <= spent(gateway) - before < Fraction("0.004")
+
+
 def test_what_an_upstream_refuses_costs_nothing(gateway: Gateway, mock: Mock) -> None:
     before = spent(gateway)
     mock.control({"events": [json.dumps({"error": {"message": "busy", "code": 429}})]}, times=1)

@@ -169,6 +169,8 @@ cdef class Attempt(ResponseHandler):
         if self.sse is not None:
             self._note_usage(self.sse.usage)
         if self.sse is not None and self.sse.events > 0:
+            if status >= 400 and self.usage is not None:
+                self.usage.doubt_zeros()
             self.estimate(0)  # cut: what came will be billed
         elif status == ClientGone_.status and self.call is not None and self.call.sent:
             self.estimate(0)  # given up while the upstream works on it

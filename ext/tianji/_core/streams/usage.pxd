@@ -54,6 +54,7 @@ cdef class Usage:
     cdef long long _tokens(self, ObjectSpans holder, Py_ssize_t i) except -2
     cdef long long _scaled(self, ObjectSpans holder, Py_ssize_t i, int scale) except -2
     cpdef fill(self, long long prompt_tokens, long long completion_tokens)
+    cpdef doubt_zeros(self)
 
 
 cpdef int tier_number(str name)

@@ -125,6 +125,13 @@ cdef class Usage:
             self.completion_tokens = max(0, completion_tokens)
             self.estimated = True
 
+    cpdef doubt_zeros(self):
+        """Take counts of nothing as none: an upstream that counts at its end says 0 until then."""
+        if self.prompt_tokens == 0:
+            self.prompt_tokens = -1
+        if self.completion_tokens == 0:
+            self.completion_tokens = -1
+
     cdef int _read(self, ObjectSpans holder) except -1:
         cdef json_tape *tape = &holder.usage
         cdef Py_ssize_t i = 0, first

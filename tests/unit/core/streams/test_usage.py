@@ -220,6 +220,10 @@ def test_what_is_missing_is_filled_in_and_flagged() -> None:
     whole = usage_of('{"prompt_tokens":9,"completion_tokens":3}')
     whole.fill(100, 50)
     assert (whole.prompt_tokens, whole.completion_tokens, whole.estimated) == (9, 3, False)
+    cut = usage_of('{"prompt_tokens":9,"completion_tokens":0}')
+    cut.doubt_zeros()
+    cut.fill(100, 50)
+    assert (cut.prompt_tokens, cut.completion_tokens, cut.estimated) == (9, 50, True)
     nothing = estimated_usage(-5, 7)
     assert (nothing.prompt_tokens, nothing.completion_tokens, nothing.estimated) == (0, 7, True)
 
