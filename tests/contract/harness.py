@@ -174,8 +174,12 @@ class Mock(Process):
 
     def reset(self) -> None:
         """Forget rules and requests."""
-        self.client.delete("/mock/control").raise_for_status()
+        self.drop_rules()
         self.client.delete("/mock/requests").raise_for_status()
+
+    def drop_rules(self) -> None:
+        """Answer as usual from now on."""
+        self.client.delete("/mock/control").raise_for_status()
 
     def requests(self) -> list[dict[str, Any]]:
         """Return the requests received since the last reset, oldest first."""

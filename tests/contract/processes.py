@@ -20,7 +20,8 @@ def mock_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mock]:
 
 
 @pytest.fixture
-def mock(mock_process: Mock) -> Mock:
-    """The mock provider, with a clean memory."""
+def mock(mock_process: Mock) -> Iterator[Mock]:
+    """The mock provider, with a clean memory; what comes after may ask it without this and gets the usual answers."""
     mock_process.reset()
-    return mock_process
+    yield mock_process
+    mock_process.drop_rules()
