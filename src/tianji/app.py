@@ -189,7 +189,7 @@ class Gateway:
         self._preface = Preface(path.parent, self._admissions, self._books, lambda: self._guarding.found)
         self._go_by_snapshot()
         self.authorize = self._people.ring(general, self._hear)
-        self.edge_settings = edge_settings(self.snapshot, environ)
+        self.edge_settings = edge_settings(self.snapshot, environ, shared.counters)
         self._following = Following(
             self._store, lambda: follows(self._loaded), lambda: self._salt, functools.partial(self._swap, None)
         )
@@ -342,7 +342,7 @@ class Gateway:
         self.authorize.adopt(self._people.ring(general, self._hear))
         self.route_table.adopt(self._table(snapshot))
         self._admissions.adopt(snapshot)
-        self.edge_settings = edge_settings(snapshot, self._environ)
+        self.edge_settings = edge_settings(snapshot, self._environ, self._shared.counters)
         self._go_by_snapshot()
         self._books.adopt(snapshot.config)
         self._jobs.begin(snapshot)

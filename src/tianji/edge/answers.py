@@ -62,10 +62,16 @@ Log = Callable[..., None]
 Says = Callable[[TianjiError, str], bytes]
 """Returns the body of an error, which names the request."""
 OwnBody = Callable[[str, TianjiError, str], bytes | None]
+OnRefusal = Callable[[int, Exception], None]
+"""Hears of the status and the error of a request that an edge has answered with it."""
 
 
 def no_own_body(path: str, error: TianjiError, request_id: str) -> bytes | None:  # noqa: ARG001
     return None
+
+
+def unheard(status: int, error: Exception) -> None:
+    """Let nobody hear of it."""
 
 
 def openai_error(error: TianjiError, _request_id: str) -> bytes:
@@ -82,11 +88,15 @@ def respond_error(exchange: Exchange, error: TianjiError, says: Says) -> None:
 class ErrorAnswers:
     """Answers exchanges whose handling failed. `log(message, *args, exc_info=...)` hears of what is our own fault.
 
-    `own_body` says an error as the clients of a path know errors, where that is not OpenAI's shape.
+    `own_body` says an error as the clients of a path know errors, where that is not OpenAI's shape; `on_refusal` hears
+    of those that were answered.
     """
 
-    def __init__(self, log: Log, *, compatible: bool = True, own_body: OwnBody = no_own_body) -> None:
+    def __init__(
+        self, log: Log, *, compatible: bool = True, own_body: OwnBody = no_own_body, on_refusal: OnRefusal = unheard
+    ) -> None:
         self._log = log
+        self._on_refusal = on_refusal
         self._compatible = compatible
         self._own_body = own_body
 
@@ -100,6 +110,7 @@ class ErrorAnswers:
         if exchange.status:
             exchange.abort()
             return
+        self._on_refusal(status, error)
         shown = error if isinstance(error, TianjiError) else TianjiError("Internal server error")
         headers = [JSON, *call_id_headers(exchange, compatible=self._compatible), *shown.headers]
         named = name_request(headers, call_id(exchange).encode())

@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from tianji._core.edges.exchange import Exchange
-from tianji.edge.answers import OwnBody, no_own_body
+from tianji.edge.answers import OnRefusal, OwnBody, no_own_body, unheard
 from tianji.edge.control import Control
 from tianji.edge.routes import Match, RouteTable
 
@@ -42,6 +42,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     root_path: str = ""  # prefix taken off every path: SERVER_ROOT_PATH
     compat_headers: bool = True  # `x-litellm-*` twins
     strict_transport: bool = False  # send strict-transport-security
+    on_refusal: OnRefusal = unheard  # hears of requests that the edge answers with an error
     own_error_body: OwnBody = no_own_body  # says errors on paths where OpenAI's shape is not what clients know
 
 

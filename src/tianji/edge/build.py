@@ -20,7 +20,12 @@ def shared_arguments(application: Application, control: Control) -> dict[str, An
         "exact": table.exact,
         "find": table.match,
         "authorize": application.authorize,
-        "on_error": ErrorAnswers(log.error, compatible=settings.compat_headers, own_body=settings.own_error_body),
+        "on_error": ErrorAnswers(
+            log.error,
+            compatible=settings.compat_headers,
+            own_body=settings.own_error_body,
+            on_refusal=settings.on_refusal,
+        ),
         "on_close": application.closed,
         "cors": cors_rule(settings.cors),
         "fixed_headers": _fixed_headers(settings),

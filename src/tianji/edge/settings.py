@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 
+from tianji._core.sharing.shm import SharedCounters
 from tianji.config.environment import lookup
 from tianji.edge.application import Cors, EdgeSettings, Limits
+from tianji.edge.refusals import Refusals
 from tianji.gateway.compiled.operations import own_error_body
 from tianji.gateway.compiled.snapshot import Snapshot
 
 
-def edge_settings(snapshot: Snapshot, environ: Mapping[str, str]) -> EdgeSettings:
-    """How the edge behaves under this configuration and environment."""
+def edge_settings(snapshot: Snapshot, environ: Mapping[str, str], counters: SharedCounters) -> EdgeSettings:
+    """How the edge behaves under this configuration and environment. counters: those of all workers."""
     origins = lookup(environ, "CORS_ORIGINS") or "*"
     credentials = lookup(environ, "CORS_ALLOW_CREDENTIALS") or ""
     general = snapshot.config.general_settings
@@ -29,4 +31,5 @@ def edge_settings(snapshot: Snapshot, environ: Mapping[str, str]) -> EdgeSetting
         root_path=environ.get("SERVER_ROOT_PATH", ""),
         strict_transport=(lookup(environ, "ENABLE_HSTS") or "").lower() == "true",
         own_error_body=own_error_body,
+        on_refusal=Refusals(counters),
     )

@@ -31,10 +31,10 @@ def numbers(gateway: Gateway) -> Numbers:
     return found
 
 
-def ask(gateway: Gateway, model: str, stream: bool) -> int:
+def ask(gateway: Gateway, model: str, stream: bool, key: str = "") -> int:
     with closing(HTTPConnection("127.0.0.1", gateway.port, timeout=20)) as connection:
         body = json.dumps({"model": model, "messages": [], "max_tokens": 7, "stream": stream})
-        connection.request("POST", "/v1/chat/completions", body, {"authorization": f"Bearer {gateway.key}"})
+        connection.request("POST", "/v1/chat/completions", body, {"authorization": f"Bearer {key or gateway.key}"})
         answer = connection.getresponse()
         answer.read()
         return answer.status
@@ -45,7 +45,8 @@ def test_sums_are_exact_over_workers(start_gateway: StartGateway, mock: Mock) ->
     gateway = start_gateway({"model_list": models, "router_settings": {"num_retries": 0}}, workers=2)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: ask(gateway, "bad" if n % 5 == 0 else "m", n % 2 == 0), range(300)))
-    assert (answers.count(200), answers.count(429)) == (240, 60)
+        strangers = list(pool.map(lambda _: ask(gateway, "m", stream=False, key="sk-unknown"), range(40)))
+    assert (answers.count(200), answers.count(429), set(strangers)) == (240, 60, {401})
     eventually(lambda: numbers(gateway)["tianji_in_flight_requests{model=m,provider=openai}"] == 0, "all have ended")
     seen = numbers(gateway)
     assert seen["tianji_requests_total{model=m,provider=openai,status=200}"] == 240
@@ -57,6 +58,7 @@ def test_sums_are_exact_over_workers(start_gateway: StartGateway, mock: Mock) ->
     assert seen["tianji_time_to_first_token_seconds_count{model=m,provider=openai}"] == 240
     assert 0 < seen["tianji_overhead_seconds_sum{model=m,provider=openai}"] < 60
     assert seen["tianji_in_flight_requests{model=bad,provider=openai}"] == 0
+    assert seen["tianji_refused_requests_total{error_type=token_not_found_in_db,status=401}"] == 40
     assert seen["tianji_metrics_dropped_updates_total{}"] == 0
     assert all(numbers(gateway) == seen for _ in range(10))
 

@@ -4,8 +4,10 @@ import msgspec
 import pytest
 
 from tianji._core.requests.silent import SilentExchange
+from tianji._core.sharing.shm import SharedCounters
 from tianji.dialects.rows import speaker
 from tianji.edge.answers import ErrorAnswers
+from tianji.edge.refusals import REFUSED, Refusals
 from tianji.errors import AuthenticationFailed, TianjiError
 
 
@@ -19,6 +21,20 @@ def answered(path: str, error: Exception) -> tuple[int, object]:
     ErrorAnswers(lambda *_, **__: None, own_body=own_body)(exchange, error)
     ((status, body),) = heard
     return status, msgspec.json.decode(body)
+
+
+def test_what_was_refused_is_counted_once_it_is_answered() -> None:
+    counters = SharedCounters()
+    answers = ErrorAnswers(lambda *_, **__: None, on_refusal=Refusals(counters))
+    for error in (AuthenticationFailed("no"), AuthenticationFailed("no"), RuntimeError("secret")):
+        answers(SilentExchange("/v1/models", b"", None, lambda *_: None), error)
+    begun = SilentExchange("/v1/models", b"", None, lambda *_: None)
+    begun.start(200, [])
+    answers(begun, AuthenticationFailed("too late"))
+    assert {name: count for name, count in counters.items() if name.startswith(REFUSED)} == {
+        f'{REFUSED}{{status="401",error_type="{AuthenticationFailed.type}"}}': 2,
+        f'{REFUSED}{{status="500",error_type="internal_server_error"}}': 1,
+    }
 
 
 @pytest.mark.parametrize("error", [AuthenticationFailed("no"), RuntimeError("secret")])

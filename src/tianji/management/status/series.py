@@ -6,6 +6,7 @@ from typing import Final
 
 from tianji._core.sharing.shm import SharedCounters
 from tianji.config.schema import Config
+from tianji.edge.refusals import REFUSED
 from tianji.gateway.upkeep.budgets import Standing
 from tianji.metrics.text import Metric, Sample, series
 from tianji.money import to_dollars
@@ -24,6 +25,7 @@ UNITS: Final[Mapping[str, float]] = {  # of what counters count in whole numbers
 }
 METRICS: Final = (
     Metric("tianji_requests_total", "counter", "Attempts at an upstream, by the status they ended with."),
+    Metric(REFUSED, "counter", "Requests that were answered with an error before they came to a model."),
     Metric("tianji_tokens_total", "counter", "Tokens that upstreams said they used."),
     Metric("tianji_spend_dollars_total", "counter", "What they cost, by the prices of their deployments."),
     Metric("tianji_in_flight_requests", "gauge", "Attempts under way."),
