@@ -298,7 +298,7 @@ cdef class Sheet:
             parts = shared_of(walk[0], members - TIMED - 2)
             self.raw[2] += parts
             self._copy(walk, parts)
-            pass_over_some(walk, min(members - TIMED - 2, 2) - parts)
+            pass_over_some(walk, min(members - TIMED - 2, <uint64_t>2) - parts)
         if members > TIMED + 4 and not msgpack_nil(walk):
             row[SPEND] = string(walk)
         return self._maybe(walk) if members > TIMED + 5 else None

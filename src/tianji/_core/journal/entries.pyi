@@ -15,6 +15,10 @@ class _Journal(Protocol):
 class Caller: ...
 
 @final
+class Agent:
+    def __init__(self, name: str, tags: tuple[str, ...]) -> None: ...
+
+@final
 class Entries:
     says: bool
     whole: int
