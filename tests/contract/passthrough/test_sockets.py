@@ -306,11 +306,11 @@ def test_a_budget_ends_a_session(gateway: Gateway, connect: Connect, mock: Mock)
 @pytest.mark.parametrize(
     ("path", "says", "ends", "model", "cost"),
     [
-        # 3 seconds at 0.00007167 dollars; 2 of sound in a session of 3; 11 characters at 0.00018
+        # 3 seconds at 0.00007167 dollars; 2 of sound in a session of 3; 11 characters at 0.00008
         ("/deepgram/v1/listen?model=nova-2", [b"sound"] * 3, '{"type": "CloseStream"}', "nova-2", 215_010),
         ("/assemblyai/v3/ws?speech_model=best", [b"sound"] * 2, '{"type": "Terminate"}', "best", 99_990),
         ("/elevenlabs/v1/text-to-speech/v-1/stream-input?model_id=eleven_v3",
-         ['{"text": "hello "}', '{"text": "world"}'], '{"text": ""}', "eleven_v3", 1_980_000),
+         ['{"text": "hello "}', '{"text": "world"}'], '{"text": ""}', "eleven_v3", 880_000),
     ],
     ids=["deepgram", "assemblyai", "elevenlabs"],
 )  # fmt: skip
