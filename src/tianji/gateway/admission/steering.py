@@ -64,6 +64,7 @@ BARE_KEYS: Final = frozenset({b"api-key", b"x-api-key", b"x-goog-api-key"})
 TOKEN: Final = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 
 _ADDRESSES: Final = ("api_base", "base_url")
+_NEVER_EXTRA: Final = CONTROL_FIELDS | {"model", "extra_body"}  # of what a client has in its `extra_body`
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -231,9 +232,12 @@ def read_steering(exchange: Exchange, table: Table, model: str | None) -> Steeri
 
 
 def _spread(raw: Mapping[str, msgspec.Raw]) -> bytes:
-    """Return a body with the members of its `extra_body` beside the others, but for those that steer the gateway."""
+    """Return a body with the members of its `extra_body` beside the others, but for those that steer the gateway.
+
+    An `extra_body` within it is left out: upstream it would take the place of what was judged.
+    """
     members = _members.decode(raw["extra_body"])
-    extra = {name: value for name, value in members.items() if name != "model" and name not in CONTROL_FIELDS}
+    extra = {name: value for name, value in members.items() if name not in _NEVER_EXTRA}
     return msgspec.json.encode({name: value for name, value in raw.items() if name != "extra_body"} | extra)
 
 
